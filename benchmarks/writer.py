@@ -1,0 +1,274 @@
+"""How many orders per second the store makes durable, and how long one waits for its commit.
+
+Run `python benchmarks/writer.py [--seconds N] [--data-dir DIR]`. It starts an embedded PostgreSQL of
+its own with fsync on, measures the disk first, since every commit waits for it, and then the
+writer alone: each order is five rows (journal, parent, child, fill, market view) of realistic
+size. In the open loop orders arrive by chance at the offered rate, whatever the writer does, and
+latency runs from `submit` to `on_committed`. Both ends share this machine's cores.
+"""
+
+import argparse
+import asyncio
+import itertools
+import os
+import platform
+import random
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from quarterdeck.store import lease, schema
+from quarterdeck.store.chain import GENESIS, row_hash
+from quarterdeck.store.connection import Connection, connect
+from quarterdeck.store.embedded import EmbeddedPostgres
+from quarterdeck.store.rows import (
+    ChildRow,
+    Entry,
+    FillRow,
+    JournalRow,
+    ParentRow,
+    ViewRow,
+    merge,
+)
+from quarterdeck.store.writer import Writer, write_batch
+
+DESK = "benchmark"
+INSTRUMENT = "BINANCE-SPOT:SPOT_PAIR:BTC-USDT"
+ACCOUNT = "BINANCE-SPOT:main"
+DOC = '{"operation_id":"OP-12345","instrument_key":"%s","text":"%s"}' % (INSTRUMENT, "a" * 400)  # noqa: UP031 - braces
+VIEW = '{"bids":[%s]}' % ",".join('["65123.45","0.12345"]' for _ in range(40))  # noqa: UP031 - braces
+OFFERED_PER_S = (100, 1_000, 3_000, 5_000)
+BATCHES = (1, 20, 100, 500)
+
+
+def orders(epoch: int) -> Iterator[Entry]:
+    """Yield entries that chain, for ever."""
+    head = GENESIS
+    for seq in itertools.count(1):
+        now_ns = time.time_ns()
+        digest = row_hash(head, seq=seq, epoch=epoch, at_ns=now_ns, kind="submit", body=DOC)
+        operation_id, client_order_id = f"OP-{seq}", f"QD{seq:022d}"
+        times = {"created_ns": now_ns, "updated_ns": now_ns, "seq": seq, "doc": DOC}
+        deal = {"instrument": INSTRUMENT, "side": "BUY"}
+        sizes = {"quantity": Decimal("1.25"), "filled": Decimal("0.5")}
+        yield Entry(
+            journal=JournalRow(
+                seq=seq,
+                epoch=epoch,
+                at_ns=now_ns,
+                kind="submit",
+                body=DOC,
+                prev_hash=head,
+                hash=digest,
+                refs=(operation_id,),
+            ),
+            views=(ViewRow(hash=digest, body=VIEW, stored_ns=now_ns),),
+            parents=(
+                ParentRow(
+                    operation_id=operation_id,
+                    body_hash="v1:" + digest.hex(),
+                    state="working",
+                    live=True,
+                    account=None,
+                    strategy_id=f"strategy-{seq % 17}",
+                    order_type="MARKET",
+                    avg_px=Decimal("65123.45"),
+                    **deal,
+                    **sizes,
+                    **times,
+                ),
+            ),
+            children=(
+                ChildRow(
+                    client_order_id=client_order_id,
+                    operation_id=operation_id,
+                    child_no=1,
+                    account=ACCOUNT,
+                    state="working",
+                    live=True,
+                    limit_px=Decimal("65123.45"),
+                    venue_order_id=str(seq),
+                    **deal,
+                    **sizes,
+                    **times,
+                ),
+            ),
+            fills=(
+                FillRow(
+                    account=ACCOUNT,
+                    trade_id=str(seq),
+                    client_order_id=client_order_id,
+                    operation_id=operation_id,
+                    quantity=Decimal("0.5"),
+                    px=Decimal("65123.45"),
+                    fee=Decimal("0.00012"),
+                    fee_asset="BTC",
+                    liquidity="taker",
+                    at_ns=now_ns,
+                    seq=seq,
+                    doc=DOC,
+                    **deal,
+                ),
+            ),
+            token=time.perf_counter_ns(),
+        )
+        head = digest
+
+
+def fdatasync_ms(folder: Path, times: int = 200) -> float:
+    """Return the median time of an 8 kB write and its fdatasync into a file of fixed size."""
+    block, path, taken_ns = os.urandom(8192), folder / "fdatasync", []
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(descriptor, bytes(len(block) * times), 0)
+        os.fsync(descriptor)
+        for number in range(times):
+            start_ns = time.perf_counter_ns()
+            os.pwrite(descriptor, block, number * len(block))
+            os.fdatasync(descriptor)
+            taken_ns.append(time.perf_counter_ns() - start_ns)
+    finally:
+        os.close(descriptor)
+        path.unlink()
+    return statistics.median(taken_ns) / 1e6
+
+
+def percentile(sorted_values: Sequence[float], share: float) -> float:
+    return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]
+
+
+async def closed_loop(connection: Connection, made: Iterator[Entry], epoch: int, size: int):
+    """Return the median milliseconds of one batch, and our own CPU milliseconds for it."""
+    wall_ms, cpu_ms = [], []
+    for _ in range(max(20, 3_000 // size)):
+        batch = merge(itertools.islice(made, size))
+        start, cpu = time.perf_counter(), time.process_time()
+        await write_batch(connection, DESK, epoch, batch)
+        wall_ms.append((time.perf_counter() - start) * 1e3)
+        cpu_ms.append((time.process_time() - cpu) * 1e3)
+    return statistics.median(wall_ms), statistics.median(cpu_ms)
+
+
+class OpenLoop:
+    """A writer, and the latency of everything it committed."""
+
+    def __init__(self, connection: Connection, epoch: int) -> None:
+        self.latencies_ms: list[float] = []
+        self.batches = 0
+        self.failures: list[BaseException] = []
+        self.last_ns = 0
+        self.writer = Writer(
+            connection,
+            desk_id=DESK,
+            epoch=epoch,
+            on_committed=self._committed,
+            on_failed=self.failures.append,
+        )
+
+    def _committed(self, entries: Sequence[Entry]) -> None:
+        self.last_ns = time.perf_counter_ns()
+        self.batches += 1
+        for entry in entries:
+            assert isinstance(entry.token, int)
+            self.latencies_ms.append((self.last_ns - entry.token) / 1e6)
+
+    async def run(self, made: Iterator[Entry], per_s: float | None, seconds: float) -> float:
+        """Offer orders (None: as many as it takes) and return the orders per second committed."""
+        running = asyncio.create_task(self.writer.run())
+        chance, start = random.Random(7), time.perf_counter()
+        next_s = start
+        while (now := time.perf_counter()) < start + seconds and not self.failures:
+            if per_s is None:
+                due = self.writer.depth < 1_000
+            else:
+                due = now >= next_s
+                next_s += chance.expovariate(per_s) if due else 0
+            if due:
+                assert self.writer.submit(next(made)), "the queue is full: too much is offered"
+            else:
+                await asyncio.sleep(0.0002 if per_s is None else max(0, min(next_s - now, 0.005)))
+        self.writer.close()
+        await running
+        if self.failures:
+            raise self.failures[0]
+        return len(self.latencies_ms) / (self.last_ns / 1e9 - start)
+
+
+async def measure(dsn: str, seconds: float, console: Console) -> None:
+    await schema.upgrade(dsn)
+    connection = await connect(dsn, application="benchmark")
+    epoch = await lease.take(connection, DESK, "benchmark", time.time_ns())
+    assert isinstance(epoch, int)
+    version = await connection.fetchval("SHOW server_version")
+    console.print(f"PostgreSQL {version}, fsync {await connection.fetchval('SHOW fsync')}")
+    made = orders(epoch)
+    await closed_loop(connection, made, epoch, 20)
+
+    table = Table(
+        "orders in a batch", "p50 ms", "our CPU ms", "orders/s", title="one batch at a time"
+    )
+    for size in BATCHES:
+        wall_ms, cpu_ms = await closed_loop(connection, made, epoch, size)
+        table.add_row(str(size), f"{wall_ms:.2f}", f"{cpu_ms:.2f}", f"{size / wall_ms * 1e3:,.0f}")
+    console.print(table)
+
+    table = Table(
+        "offered/s", "committed/s", "p50 ms", "p99 ms", "max ms", "orders per batch", "CPU",
+        title="the writer, orders arriving by chance",
+    )  # fmt: skip
+    for per_s in (*OFFERED_PER_S, None):
+        loop = OpenLoop(connection, epoch)
+        cpu = time.process_time()
+        rate = await loop.run(made, per_s, seconds)
+        cpu_share = (time.process_time() - cpu) / seconds
+        latencies = sorted(loop.latencies_ms)
+        table.add_row(
+            f"{per_s:,}" if per_s else "all it takes",
+            f"{rate:,.0f}",
+            f"{percentile(latencies, 0.5):.2f}",
+            f"{percentile(latencies, 0.99):.2f}",
+            f"{latencies[-1]:.1f}",
+            f"{len(latencies) / loop.batches:.1f}",
+            f"{cpu_share:.0%}",
+        )
+    console.print(table)
+    await connection.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the store's writer.")
+    parser.add_argument("--seconds", type=float, default=10, help="length of each open-loop run")
+    parser.add_argument(
+        "--data-dir", type=Path, help="where the database goes (default: temporary)"
+    )
+    options = parser.parse_args()
+    folder = options.data_dir or Path(tempfile.mkdtemp(prefix="quarterdeck-benchmark-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    console = Console(width=100)
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    console.print(
+        f"{os.cpu_count()} cores, load {load}, Python {platform.python_version()}, "
+        f"8 kB write + fdatasync {fdatasync_ms(folder):.3f} ms (median of 200)"
+    )
+    server = EmbeddedPostgres(folder / "pg")
+    dsn = server.start()
+    try:
+        uvloop.run(measure(dsn, options.seconds, console))
+    finally:
+        server.stop()
+        shutil.rmtree(folder / "pg")
+        if options.data_dir is None:
+            folder.rmdir()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The pure venue: integers in, events out; no clock, no I/O, no chance."""

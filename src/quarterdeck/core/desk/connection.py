@@ -1,0 +1,64 @@
+"""Gateways that come and go, and what that means for the orders they were told to send.
+
+A gateway holds a lock for its account as long as it lives, so a new run proves that every run
+before it is dead. From then on nobody can send what those were told to: that is where measuring
+the absence of their orders begins.
+"""
+
+from quarterdeck.core.desk.attend import attend
+from quarterdeck.core.desk.draft import Draft
+from quarterdeck.core.model import events as ev
+from quarterdeck.core.model import facts
+from quarterdeck.core.model.intents import RequestSnapshot, WakeAccount
+from quarterdeck.core.model.status import ChildStatus
+
+SNAPSHOT_AGAIN_NS = 2_000_000_000
+"""A snapshot that did not come is asked for again after this long."""
+
+
+def connected(draft: Draft, fact: facts.GatewayConnected) -> None:
+    """Take note of a gateway, shut its account's gate and begin to reconcile."""
+    before = draft.state.accounts.get(fact.account)
+    if before is not None and fact.gateway_epoch < before.gateway_epoch:
+        return
+    for instrument in fact.instruments:
+        if draft.state.instruments.get(instrument.id) != instrument:
+            draft.emit(ev.InstrumentLoaded(instrument=instrument))
+    draft.emit(
+        ev.AccountConnected(
+            account=fact.account,
+            venue=fact.venue,
+            gateway_epoch=fact.gateway_epoch,
+            capabilities=fact.capabilities,
+            trades_from_ns=before.trades_from_ns if before is not None else draft.now_ns,
+        )
+    )
+    for child in tuple(draft.state.children.values()):
+        if child.account != fact.account or not child.status.is_live:
+            continue
+        dead_run = child.gateway_epoch < fact.gateway_epoch
+        doubtful = child.status in {ChildStatus.IN_FLIGHT, ChildStatus.UNKNOWN}
+        if dead_run and doubtful and child.held_until_ns is None:
+            draft.emit(
+                ev.ChildReleased(client_order_id=child.client_order_id, held_until_ns=draft.now_ns)
+            )
+        attend(draft, draft.state.children[child.client_order_id])
+    ask_snapshot(draft, fact.account)
+
+
+def lost(draft: Draft, fact: facts.GatewayLost) -> None:
+    """Shut the gate of an account whose gateway, stream or venue is lost."""
+    account = draft.state.accounts.get(fact.account)
+    if account is None or (not account.connected and account.gate_reason is fact.why):
+        return
+    draft.emit(ev.AccountLost(account=fact.account, why=fact.why))
+
+
+def ask_snapshot(draft: Draft, name: str) -> None:
+    """Ask what the venue holds for an account, and look again later whether it came."""
+    account = draft.state.accounts.get(name)
+    if account is None or not account.connected:
+        return
+    draft.ask(RequestSnapshot(account=name, trades_from_ns=account.trades_from_ns))
+    if not account.gate_open:
+        draft.ask(WakeAccount(at_ns=draft.now_ns + SNAPSHOT_AGAIN_NS, account=name))

@@ -1,0 +1,75 @@
+"""What callers and operators ask of the desk.
+
+A command is an input to `decide`: it carries who asked, and it is stored as it was understood, so
+that a journal can be decided again.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from quarterdeck.core.model.limits import InstrumentLimits, TradingState
+from quarterdeck.core.model.terms import OrderTerms
+
+
+class SubmitOrder(Struct, frozen=True, kw_only=True, tag="submit_order"):
+    """Trade this. The message was understood; risk has not looked at it yet."""
+
+    terms: OrderTerms
+    body_hash: str
+    by: str
+
+
+class CancelOrder(Struct, frozen=True, kw_only=True, tag="cancel_order"):
+    """Stop this order and cancel what is out."""
+
+    operation_id: str
+    by: str
+    why: str = "requested"
+
+
+class Resolution(StrEnum):
+    """What an operator found out about a child of unknown outcome."""
+
+    ABSENT = "absent"
+    """It never reached the venue."""
+    CANCELED = "canceled"
+    """It was there and is gone; the fills that we have are all there were."""
+
+
+class ResolveChild(Struct, frozen=True, kw_only=True, tag="resolve_child"):
+    """Settle a child's unknown outcome by hand, with evidence."""
+
+    operation_id: str
+    child_no: int
+    outcome: Resolution
+    evidence: str
+    by: str
+
+
+class SetTradingState(Struct, frozen=True, kw_only=True, tag="set_trading_state"):
+    """Switch the whole desk between active, reducing and halted."""
+
+    state: TradingState
+    by: str
+    why: str
+
+
+class SetLimits(Struct, frozen=True, kw_only=True, tag="set_limits"):
+    """Replace the limits of all instruments by these, by canonical id."""
+
+    limits: dict[str, InstrumentLimits]
+    by: str
+
+
+class ImportEmergency(Struct, frozen=True, kw_only=True, tag="import_emergency"):
+    """A cancel that was sent while the database could not be written, told afterwards."""
+
+    operation_id: str
+    by: str
+    at_ns: int
+
+
+type Command = (
+    SubmitOrder | CancelOrder | ResolveChild | SetTradingState | SetLimits | ImportEmergency
+)

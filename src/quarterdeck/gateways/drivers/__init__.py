@@ -1,0 +1,1 @@
+"""The drivers that ship with the project, one module per venue protocol."""

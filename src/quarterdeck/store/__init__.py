@@ -1,0 +1,1 @@
+"""PostgreSQL: the desk's only durable memory, from the server process up to the queries."""
