@@ -1,7 +1,7 @@
 """How many orders per second the store makes durable, and how long one waits for its commit.
 
-Run `python benchmarks/writer.py [--seconds N] [--data-dir DIR]`. It starts an embedded PostgreSQL of
-its own with fsync on, measures the disk first, since every commit waits for it, and then the
+Run `python benchmarks/writer.py [--seconds N] [--data-dir DIR]`. It starts an embedded PostgreSQL
+of its own with fsync on, measures the disk first, since every commit waits for it, and then the
 writer alone: each order is five rows (journal, parent, child, fill, market view) of realistic
 size. In the open loop orders arrive by chance at the offered rate, whatever the writer does, and
 latency runs from `submit` to `on_committed`. Both ends share this machine's cores.
@@ -45,7 +45,7 @@ INSTRUMENT = "BINANCE-SPOT:SPOT_PAIR:BTC-USDT"
 ACCOUNT = "BINANCE-SPOT:main"
 DOC = '{"operation_id":"OP-12345","instrument_key":"%s","text":"%s"}' % (INSTRUMENT, "a" * 400)  # noqa: UP031 - braces
 VIEW = '{"bids":[%s]}' % ",".join('["65123.45","0.12345"]' for _ in range(40))  # noqa: UP031 - braces
-OFFERED_PER_S = (100, 1_000, 3_000, 5_000)
+OFFERED_PER_S = (1_000, 3_000, 5_000)
 BATCHES = (1, 20, 100, 500)
 
 
@@ -145,7 +145,9 @@ def percentile(sorted_values: Sequence[float], share: float) -> float:
     return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]
 
 
-async def closed_loop(connection: Connection, made: Iterator[Entry], epoch: int, size: int):
+async def closed_loop(
+    connection: Connection, made: Iterator[Entry], epoch: int, size: int
+) -> tuple[float, float]:
     """Return the median milliseconds of one batch, and our own CPU milliseconds for it."""
     wall_ms, cpu_ms = [], []
     for _ in range(max(20, 3_000 // size)):
@@ -246,9 +248,7 @@ async def measure(dsn: str, seconds: float, console: Console) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the store's writer.")
     parser.add_argument("--seconds", type=float, default=10, help="length of each open-loop run")
-    parser.add_argument(
-        "--data-dir", type=Path, help="where the database goes (default: temporary)"
-    )
+    parser.add_argument("--data-dir", type=Path, help="where the database goes")
     options = parser.parse_args()
     folder = options.data_dir or Path(tempfile.mkdtemp(prefix="quarterdeck-benchmark-"))
     folder.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from aiohttp import WSCloseCode, web
 
 from drydock import protocol as pt
 from drydock.config import ManualFeed
+from drydock.core.inputs import Wake
 from drydock.faults import FaultRule
 from drydock.feed.contract import Feed
 from drydock.feed.player import play
@@ -30,7 +31,7 @@ from drydock.session import Session
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_REQUEST_OPS = frozenset(pt.OPERATIONS)
+_REQUEST_OPS = frozenset(pt.OPERATIONS) - {"auth"}
 
 
 class Server:
@@ -60,6 +61,7 @@ class Server:
         site = web.TCPSite(self._runner, config.host, config.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
+        self._host.execute(Wake())  # Orders may have expired while nobody was here.
         if self._feed is not None and not isinstance(config.feed, ManualFeed):
             epoch_ns = self._host.anchor(self._feed.name)
             player = play(

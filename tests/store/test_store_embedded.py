@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from quarterdeck.store import postmaster_pid
 from quarterdeck.store.account import Account, server_account
 from quarterdeck.store.binaries import PostgresMissingError, find_bin_dir
-from quarterdeck.store.cluster import ClusterError
+from quarterdeck.store.cluster import ClusterError, prepare
 from quarterdeck.store.deadline import Deadline
 from quarterdeck.store.embedded import EmbeddedError, EmbeddedPostgres
 
@@ -286,6 +287,18 @@ def test_a_folder_out_of_reach_is_named(data_dir: Path):
     closed.mkdir(mode=0o700)
     with pytest.raises(ClusterError, match=rf"out of reach .* {closed} lets others not pass"):
         EmbeddedPostgres(closed / "pg").start()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another account")
+def test_programs_out_of_reach_are_copied_beside_the_data(data_dir: Path):
+    closed = data_dir.with_name("closed")
+    closed.mkdir(mode=0o700)
+    bin_dir = closed / "programs" / "bin"
+    shutil.copytree(find_bin_dir().parent, bin_dir.parent, symlinks=True)
+    for _ in range(2):
+        cluster = prepare(data_dir, bin_dir, server_account())
+        assert cluster.bin_dir.is_relative_to(data_dir / "programs")
+    assert (cluster.data / "PG_VERSION").exists()
 
 
 def test_start_refuses_any_thread_but_the_main_one(data_dir: Path):

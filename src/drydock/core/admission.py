@@ -265,7 +265,7 @@ def _check_funds(
     if order.price_ticks is None:
         new = _market_hold(state, instrument, order)
     else:
-        new = hold_at(instrument, account.terms, order.side, order.price_ticks, order.leaves_lots)
+        new = _limit_hold(state, instrument, order, order.price_ticks)
     old = hold_of(instrument, account.terms, before) if before else Hold(new.asset, 0)
     if covers(account, instrument, order.side, new, old):
         return None
@@ -275,6 +275,18 @@ def _check_funds(
         f"needs {pico_text(needed)} {new.asset}, free are"
         f" {pico_text(account.free_pico(new.asset))}",
     )
+
+
+def _limit_hold(state: VenueState, instrument: Instrument, order: Order, limit_ticks: int) -> Hold:
+    """Return the most a limit order may tie up: at its limit, or at the price it takes first."""
+    terms = state.accounts[order.account].terms
+    at_limit = hold_at(instrument, terms, order.side, limit_ticks, order.leaves_lots)
+    best = state.books[order.symbol].side(order.side.opposite).best()
+    if instrument.is_spot or best is None or (limit_ticks - best) * order.side.sign < 0:
+        return at_limit
+    # A sale fills above its limit, an inverse purchase below it: both are then worth more.
+    at_best = hold_at(instrument, terms, order.side, best, order.leaves_lots)
+    return max(at_limit, at_best, key=lambda hold: hold.value_pico)
 
 
 def _market_hold(state: VenueState, instrument: Instrument, order: Order) -> Hold:

@@ -33,6 +33,7 @@ from quarterdeck.core.model.reasons import Reason, Refused
 from quarterdeck.desk.record import entry
 from quarterdeck.desk.wakes import Wakes
 from quarterdeck.ports import Clock, Gateways, Journal
+from quarterdeck.telemetry.crash import reached
 
 EVICT_AFTER_NS = 10_000_000_000
 """A finished order stays in memory this long, for late facts and repeated requests."""
@@ -100,6 +101,7 @@ class Engine:
 
     def recover(self) -> None:
         """Shut the gates that the last life left open and look after every live child."""
+        reached("desk_recovering")
         for account in tuple(self.state.accounts.values()):
             if account.connected or account.gate_open:
                 self.handle(GatewayLost(account=account.account, why=Reason.NOT_RECONCILED))
@@ -133,6 +135,7 @@ class Engine:
             if reply is not None:
                 reply(_refusal(OVERLOADED))
             return
+        reached("desk_input_taken")
         now_ns = self._clock.now_ns()
         decision = decide(self.state, given, now_ns, self.views)
         if decision.events:
@@ -185,6 +188,7 @@ class Engine:
     def _record(self, given: Input, decision: Decision, now_ns: int, reply: Reply | None) -> None:
         for event in decision.events:
             apply(self.state, event, now_ns)
+        reached("desk_folded")
         self.seq += 1
         record = entry(self.state, given, decision, self.seq, now_ns)
         for parent in record.parents:
@@ -210,6 +214,7 @@ class Engine:
 
     def _let_go(self, decision: Decision, reply: Reply | None) -> None:
         if reply is not None:
+            reached("desk_before_reply")
             reply(decision)
         for intent in decision.intents:
             self._run(intent)
@@ -217,7 +222,9 @@ class Engine:
     def _run(self, intent: todo.Intent) -> None:
         match intent:
             case todo.SendChild():
+                reached("desk_before_send")
                 why = self._gateways.send(intent)
+                reached("desk_after_send")
                 if why is not None:
                     self._not_sent(intent, why)
             case todo.SendCancel() | todo.QueryChild() | todo.RequestSnapshot():

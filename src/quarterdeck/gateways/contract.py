@@ -10,7 +10,8 @@ Five rules, all checked by the contract suite in `tests/gateways`:
    driver, not in its HTTP client. What a repeated request would do at the venue is unknowable here.
 2. An outcome is a definite yes, a definite no, or `Unknown`. `Rejected` is for error codes that the
    driver knows to mean "this order does not and will not exist", from a list it keeps; every other
-   error, a timeout, a reset, an unreadable reply is `Unknown`. `NotSent` is for orders of which not
+   error, a timeout, a reset, an unreadable reply is `Unknown`. So is "duplicate order id": it means
+   that an order of this id does exist. `NotSent` is for orders of which not
    one byte left. An exception is taken for `Unknown`, and logged as the driver's bug.
 3. What the venue says is passed on as it is: late, doubled, by push and by reply, in any order. The
    desk recognises trades by their trade id and orders by their client order id. A driver never
@@ -20,7 +21,7 @@ Five rules, all checked by the contract suite in `tests/gateways`:
 5. When messages may have been lost the driver says so, by `connection` or by `ended`. The desk
    answers by asking for a snapshot.
 
-Queries raise `QueryFailed` when they have no answer; "not found" is an answer. Quantities and
+Queries raise `QueryError` when they have no answer; "not found" is an answer. Quantities and
 prices are exact decimals in the units of `Instrument`; times are nanoseconds since 1970 UTC.
 """
 
@@ -135,14 +136,14 @@ class SnapshotParts(Struct, frozen=True, kw_only=True):
 
 
 class DriverError(Exception):
-    """What a driver raises on purpose: `ConnectFailed` or `QueryFailed`."""
+    """What a driver raises on purpose: `ConnectError` or `QueryError`."""
 
 
-class ConnectFailed(DriverError):
+class ConnectError(DriverError):
     """The venue cannot be used now; the text says why. The gateway tries again with backoff."""
 
 
-class QueryFailed(DriverError):
+class QueryError(DriverError):
     """A query has no answer, neither "here it is" nor "not found"."""
 
 
@@ -211,7 +212,7 @@ class Driver(Protocol):
         """Connect, load instruments and start the account's stream.
 
         Raises:
-            ConnectFailed: if the venue cannot be used; nothing is left open then.
+            ConnectError: if the venue cannot be used; nothing is left open then.
         """
         ...
 
@@ -235,7 +236,7 @@ class Driver(Protocol):
         """Return an order by its client order id, finished ones included; None when not found.
 
         Raises:
-            QueryFailed: if there is no answer.
+            QueryError: if there is no answer.
         """
         ...
 
@@ -243,7 +244,7 @@ class Driver(Protocol):
         """Return all of the account's open orders, also those that are not ours.
 
         Raises:
-            QueryFailed: if there is no answer, or not all of it.
+            QueryError: if there is no answer, or not all of it.
         """
         ...
 
@@ -251,7 +252,7 @@ class Driver(Protocol):
         """Return every trade of the account from this venue time on, oldest first.
 
         Raises:
-            QueryFailed: if there is no answer, or not all of it.
+            QueryError: if there is no answer, or not all of it.
         """
         ...
 
@@ -259,7 +260,7 @@ class Driver(Protocol):
         """Return the account's assets, what open orders reserve included.
 
         Raises:
-            QueryFailed: if there is no answer.
+            QueryError: if there is no answer.
         """
         ...
 
@@ -267,7 +268,7 @@ class Driver(Protocol):
         """Return the account's open positions in derivatives; none for a spot account.
 
         Raises:
-            QueryFailed: if there is no answer.
+            QueryError: if there is no answer.
         """
         ...
 
@@ -275,7 +276,7 @@ class Driver(Protocol):
         """Return everything at one instant where the venue can, else `compose_snapshot(self, …)`.
 
         Raises:
-            QueryFailed: if any part has no answer.
+            QueryError: if any part has no answer.
         """
         ...
 
@@ -283,7 +284,7 @@ class Driver(Protocol):
         """Start views of a book; they go on after the driver's own reconnects.
 
         Raises:
-            QueryFailed: if the venue refuses or does not answer.
+            QueryError: if the venue refuses or does not answer.
         """
         ...
 
@@ -298,7 +299,7 @@ async def compose_snapshot(driver: Driver, trades_from_ns: int) -> SnapshotParts
     snapshot settles.
 
     Raises:
-        QueryFailed: if any part has no answer.
+        QueryError: if any part has no answer.
     """
     orders = tuple(await driver.open_orders())
     balances = tuple(await driver.balances())

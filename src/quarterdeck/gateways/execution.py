@@ -7,7 +7,7 @@ the process.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, assert_never
 
 import structlog
@@ -18,18 +18,18 @@ from quarterdeck.core.model.facts import (
     Fact,
     OrderClosed,
     OrderNotFound,
+    OrderReport,
     VenueSnapshot,
 )
 from quarterdeck.core.model.reasons import Reason
 from quarterdeck.gateways.contract import (
     Canceled,
-    CancelOutcome,
+    CancelTaken,
     Driver,
-    ModifyOutcome,
     NotSent,
     OrderChange,
     OrderRef,
-    QueryFailed,
+    QueryError,
     Rejected,
     SubmitOutcome,
     Unknown,
@@ -176,14 +176,7 @@ class Execution:
             self._pump()
 
     async def _submit(self, order: VenueOrder) -> None:
-        outcome: SubmitOutcome
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                outcome = await self._driver.submit(order)
-        except TimeoutError:
-            outcome = Unknown(why=Reason.NO_ANSWER, detail="the driver did not answer in time")
-        except Exception as error:
-            outcome = Unknown(why=Reason.NO_ANSWER, detail=self._driver_bug("submit", error))
+        outcome = await self._attempt("submit", self._driver.submit(order))
         self._settle(order, outcome, self._clock_ns())
 
     def _settle(self, order: VenueOrder, outcome: SubmitOutcome, now_ns: int) -> None:
@@ -192,29 +185,14 @@ class Execution:
             self._emit(action.fact)
 
     async def _modify(self, change: OrderChange) -> None:
-        outcome: ModifyOutcome
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                outcome = await self._driver.modify(change)
-        except TimeoutError:
-            outcome = Unknown(why=Reason.NO_ANSWER, detail="the driver did not answer in time")
-        except Exception as error:
-            outcome = Unknown(why=Reason.NO_ANSWER, detail=self._driver_bug("modify", error))
+        outcome = await self._attempt("modify", self._driver.modify(change))
         self.counts[f"modify_{type(outcome).__name__.lower()}"] += 1
         # Whatever it was, the venue's own record says it best.
         self.take([QueryNow(order=change.order)])
 
     async def _cancel(self, order: OrderRef) -> None:
-        outcome: CancelOutcome
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                outcome = await self._driver.cancel(order)
-        except TimeoutError:
-            outcome = Unknown(why=Reason.NO_ANSWER, detail="the driver did not answer in time")
-        except Exception as error:
-            outcome = Unknown(why=Reason.NO_ANSWER, detail=self._driver_bug("cancel", error))
-        finally:
-            self._canceling.discard(order.client_order_id)
+        outcome = await self._attempt("cancel", self._driver.cancel(order))
+        self._canceling.discard(order.client_order_id)
         self.counts[f"cancel_{type(outcome).__name__.lower()}"] += 1
         match outcome:
             case Canceled():
@@ -238,41 +216,30 @@ class Execution:
                         at_ns=outcome.at_ns,
                     )
                 )
-            case _:
-                pass  # Taken, or not known: the venue reports the end, or the desk asks again.
+            case CancelTaken() | NotSent() | Unknown():
+                pass  # The venue reports the end, or the desk asks again.
 
     async def _query(self, order: OrderRef) -> None:
         asked_ns = self._clock_ns()
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                report = await self._driver.order(order)
-        except (QueryFailed, TimeoutError) as error:
-            self._unanswered("order", error)
-            return
-        except Exception as error:  # noqa: BLE001 - a driver's bug must not end the gateway
-            self._driver_bug("order", error)
-            return
-        if report is not None:
-            self._emit(replace(report, asked_ns=asked_ns))
-            return
-        self._emit(
-            OrderNotFound(
-                account=self._session.account,
-                client_order_id=order.client_order_id,
-                asked_ns=asked_ns,
-            )
-        )
+        report = await self._attempt("order", self._driver.order(order))
+        match report:
+            case OrderReport():
+                self._emit(replace(report, asked_ns=asked_ns))
+            case None:
+                self._emit(
+                    OrderNotFound(
+                        account=self._session.account,
+                        client_order_id=order.client_order_id,
+                        asked_ns=asked_ns,
+                    )
+                )
+            case Unknown():
+                pass  # No answer: the desk asks again.
 
     async def _snapshot(self, trades_from_ns: int) -> None:
         asked_ns = self._clock_ns()
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                parts = await self._driver.snapshot(trades_from_ns)
-        except (QueryFailed, TimeoutError) as error:
-            self._unanswered("snapshot", error)
-            return
-        except Exception as error:  # noqa: BLE001 - a driver's bug must not end the gateway
-            self._driver_bug("snapshot", error)
+        parts = await self._attempt("snapshot", self._driver.snapshot(trades_from_ns))
+        if isinstance(parts, Unknown):
             return
         self._emit(
             VenueSnapshot(
@@ -287,11 +254,19 @@ class Execution:
             )
         )
 
-    def _unanswered(self, call: str, error: Exception) -> None:
+    async def _attempt[T](self, call: str, answer: Awaitable[T]) -> T | Unknown:
+        """Wait for a driver's answer; raising or taking too long is none."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await answer
+        except TimeoutError:
+            detail = f"the driver's {call} did not answer in time"
+        except QueryError as error:
+            detail = f"{call}: {error}"
+        except Exception as error:
+            self.counts["driver_bugs"] += 1
+            log.exception("driver_raised", call=call)
+            detail = f"the driver's {call} raised {error!r}"
         self.counts[f"{call}_unanswered"] += 1
-        log.warning("query_unanswered", call=call, error=repr(error))
-
-    def _driver_bug(self, call: str, error: Exception) -> str:
-        self.counts["driver_bugs"] += 1
-        log.error("driver_raised", call=call, error=repr(error), exc_info=error)
-        return f"the driver raised {error!r}"
+        log.warning("unanswered", call=call, detail=detail)
+        return Unknown(why=Reason.NO_ANSWER, detail=detail)

@@ -7,6 +7,7 @@ So is every fact while no desk leads.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 import zmq
@@ -31,6 +32,8 @@ from quarterdeck.gateways.sockets import (
 )
 
 log = structlog.get_logger("quarterdeck.gateway")
+
+FAREWELL_MS: Final = 200
 
 
 class Front:
@@ -90,9 +93,7 @@ class Front:
     def emit(self, fact: Fact) -> None:
         """Number a fact and hand it to the leading desk, or drop it."""
         self._seq += 1
-        frame = wire.FactFrame(
-            gateway_epoch=self._session.gateway_epoch, seq=self._seq, fact=fact
-        )
+        frame = wire.FactFrame(gateway_epoch=self._session.gateway_epoch, seq=self._seq, fact=fact)
         if not self._to_leader(frame):
             self.counts["facts_undelivered"] += 1
 
@@ -139,8 +140,9 @@ class Front:
         """Close everything."""
         for reader in self._readers:
             reader.close()
-        for socket in (self._commands, self._facts, self._views):
-            socket.close(linger=0)
+        self._commands.close(linger=0)
+        self._views.close(linger=0)
+        self._facts.close(linger=FAREWELL_MS)  # For the last heartbeat, which says goodbye.
         if self._authenticator is not None:
             self._authenticator.stop()
         self._context.term()

@@ -3,9 +3,9 @@
 It turns what arrives into the facts that the desk hears, in stream order, each once:
 
 * `GatewayConnected` when a run of the gateway is heard and has its venue, once per such spell;
-* `GatewayLost` when such a spell ends: by silence, by the venue's loss, or by missing numbers. After
-  missing numbers a new spell begins at once, so that the desk asks for a snapshot. A new run, or
-  changed instruments, are announced without a loss before;
+* `GatewayLost` when such a spell ends: by silence, by the venue's loss, or by missing numbers.
+  After missing numbers a new spell begins at once, so that the desk asks for a snapshot. A new
+  run, or changed instruments, are announced without a loss before;
 * every fact of the newest run heard of, and none of an older one.
 
 The order of runs is the order of their epochs. A run is known by its `Welcome` only: whatever else

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO, Self
 
 
-class LockHeld(Exception):  # noqa: N818 - says what happened
+class LockHeldError(Exception):
     """Another process runs this account's gateway; the text names the file and the process."""
 
 
@@ -21,7 +21,7 @@ class AccountLock:
     """The lock of one account in one run folder. It holds between processes of one machine.
 
     Raises:
-        LockHeld: if another process has it.
+        LockHeldError: if another process has it.
     """
 
     def __init__(self, run_dir: Path, account: str) -> None:
@@ -34,7 +34,7 @@ class AccountLock:
         except BlockingIOError:
             content = self._file.read(200).decode(errors="replace").strip()
             self._file.close()
-            raise LockHeld(f"{self.path} is held by a running gateway ({content})") from None
+            raise LockHeldError(f"{self.path} is held by a running gateway ({content})") from None
 
     def next_epoch(self, now_ns: int) -> int:
         """Return a number for this run, greater than that of every run before, and keep it.

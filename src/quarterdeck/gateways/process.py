@@ -16,7 +16,7 @@ import uvloop
 from quarterdeck.gateways.contract import Driver
 from quarterdeck.gateways.endpoint import private_folder
 from quarterdeck.gateways.host import GatewayHost
-from quarterdeck.gateways.lock import AccountLock, LockHeld
+from quarterdeck.gateways.lock import AccountLock, LockHeldError
 from quarterdeck.gateways.registry import build_driver
 from quarterdeck.gateways.settings import GatewaySettings, read_settings
 
@@ -29,7 +29,7 @@ def run_gateway(settings: GatewaySettings) -> None:
 
     Raises:
         ValueError: if the driver does not exist or refuses its settings.
-        LockHeld: if a gateway of this account runs already.
+        LockHeldError: if a gateway of this account runs already.
         PermissionError: if the run folder is somebody else's.
     """
     driver = build_driver(
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
         return EXIT_SETTINGS
     try:
         run_gateway(read_settings(Path(arguments[0]).read_bytes()))
-    except LockHeld as error:
+    except LockHeldError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_LOCKED
     except (OSError, ValueError) as error:

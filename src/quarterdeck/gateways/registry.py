@@ -16,11 +16,11 @@ from quarterdeck.gateways.contract import Driver, DriverKind
 ENTRY_POINTS: Final = "quarterdeck.drivers"
 
 
-class UnknownDriver(ValueError):  # noqa: N818 - says what is wrong
+class UnknownDriverError(ValueError):
     """No driver has this name; the text lists those that exist."""
 
 
-class BadDriverSettings(ValueError):  # noqa: N818 - says what is wrong
+class DriverSettingsError(ValueError):
     """A driver's settings are wrong; the text names the field and lists what is allowed."""
 
 
@@ -34,25 +34,27 @@ def driver_kinds() -> Mapping[str, DriverKind[Any]]:
         if not isinstance(kind, DriverKind):
             raise TypeError(f"entry point {entry.name} = {entry.value}: it is no DriverKind")
         kinds[entry.name] = kind
-    return kinds | {kind.name: kind for kind in (null.KIND,)}
+    return kinds | {kind.name: kind for kind in (drydock.KIND, null.KIND)}
 
 
 def build_driver(name: str, account: str, venue: str, settings: Mapping[str, Any]) -> Driver:
     """Return a new driver of this name.
 
     Raises:
-        UnknownDriver: if no driver has the name.
-        BadDriverSettings: if it does not take the settings.
+        UnknownDriverError: if no driver has the name.
+        DriverSettingsError: if it does not take the settings.
     """
     kinds = driver_kinds()
     kind = kinds.get(name)
     if kind is None:
-        raise UnknownDriver(f"driver {name!r} does not exist; there are: {', '.join(sorted(kinds))}")
+        raise UnknownDriverError(
+            f"driver {name!r} does not exist; there are: {', '.join(sorted(kinds))}"
+        )
     try:
         typed = msgspec.convert(dict(settings), kind.settings)
     except msgspec.ValidationError as error:
         allowed = ", ".join(kind.settings.__struct_fields__) or "none"
-        raise BadDriverSettings(
+        raise DriverSettingsError(
             f"settings of driver {name!r}: {error}; its settings are: {allowed}"
         ) from error
     return kind.build(account, venue, typed)

@@ -22,7 +22,7 @@ Memory grows with the orders of one run, by about 150 bytes for each, and is del
 bounded: a forgotten id could be sent twice. A million orders take 150 MB; restart before that.
 """
 
-from typing import Final
+from typing import Final, assert_never
 
 from msgspec import Struct
 
@@ -172,6 +172,8 @@ class GatewaySession:
                 )
             case NotSent(why=why):
                 return [self._refuse(client_order_id, why, now_ns)]
+            case _:
+                assert_never(outcome)
         return [Emit(fact=fact)]
 
     def _submit(self, message: Submit, *, leads: bool, now_ns: int) -> Action:
@@ -230,7 +232,5 @@ class GatewaySession:
 
     def _not_sent(self, order_id: str, why: Reason, now_ns: int) -> Emit:
         return Emit(
-            fact=OrderNotSent(
-                account=self.account, client_order_id=order_id, why=why, at_ns=now_ns
-            )
+            fact=OrderNotSent(account=self.account, client_order_id=order_id, why=why, at_ns=now_ns)
         )

@@ -18,6 +18,7 @@ READS_PER_TURN_MAX: Final = 64
 COMMANDS_QUEUED_MAX: Final = 10_000
 FACTS_QUEUED_MAX: Final = 100_000
 VIEWS_QUEUED_MAX: Final = 256
+HELLOS_QUEUED_MAX: Final = 1
 RECONNECT_MS: Final = 20
 RECONNECT_MS_MAX: Final = 500
 
@@ -35,9 +36,13 @@ def open_socket(
     socket.setsockopt(zmq.MAXMSGSIZE, frame_bytes_max)
     socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MS_MAX)
-    if kind in {zmq.PUSH, zmq.DEALER}:
+    if kind == zmq.PUSH:
         # Queue only for a peer that is there: what waits for a peer to appear would arrive late.
         socket.setsockopt(zmq.IMMEDIATE, 1)
+    if kind == zmq.DEALER:
+        # It sends hellos only. Not IMMEDIATE, which drops what was received and not yet read when
+        # the peer ends, its goodbye for one; a short queue keeps old hellos from piling up.
+        socket.setsockopt(zmq.SNDHWM, HELLOS_QUEUED_MAX)
     if kind == zmq.ROUTER:
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     return socket

@@ -23,7 +23,7 @@ from quarterdeck.core.model.facts import (
 )
 from quarterdeck.core.model.instrument import Instrument
 from quarterdeck.core.model.market import MarketView
-from quarterdeck.gateways.contract import ConnectFailed, Driver, QueryFailed
+from quarterdeck.gateways.contract import ConnectError, Driver, QueryError
 from quarterdeck.gateways.session import GatewaySession
 from quarterdeck.gateways.settings import GatewaySettings
 
@@ -86,8 +86,8 @@ class VenueLink:
         try:
             async with asyncio.timeout(self._settings.request_timeout_ms / 1000):
                 await self._driver.disconnect()
-        except Exception as error:  # noqa: BLE001 - a driver's bug must not end the gateway
-            log.error("driver_raised", call="disconnect", error=repr(error))
+        except Exception:
+            log.exception("driver_raised", call="disconnect")
 
     def accepted(self, client_order_id: str, venue_order_id: str, at_ns: int) -> None:
         """See `DriverListener`."""
@@ -164,7 +164,7 @@ class VenueLink:
         try:
             async with asyncio.timeout(self._settings.request_timeout_ms / 1000):
                 instruments = await self._driver.connect(self)
-        except (ConnectFailed, TimeoutError) as error:
+        except (ConnectError, TimeoutError) as error:
             self.reason = str(error) or "the venue did not answer in time"
         except Exception as error:
             self.reason = f"the driver raised {error!r}"
@@ -198,7 +198,7 @@ class VenueLink:
                     depth=self._settings.book_depth,
                     interval_ms=self._settings.view_interval_ms,
                 )
-        except (QueryFailed, TimeoutError) as error:
+        except (QueryError, TimeoutError) as error:
             log.warning("book_not_watched", instrument=instrument, error=repr(error))
         except Exception:
             log.exception("driver_raised", call="subscribe_book")

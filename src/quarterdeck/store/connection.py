@@ -1,6 +1,6 @@
 """How this system connects to PostgreSQL: one driver, one set of session settings.
 
-Statements are planned once and kept, because the writer sends the same one for ever. Keepalives
+Prepared statements are kept as long as the connection, so that none is prepared again. Keepalives
 make a server on another machine notice within seconds that we are gone, which is when it gives up
 our advisory lock; on a unix socket they have no effect.
 """
@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 if TYPE_CHECKING:
-    type Connection = asyncpg.Connection[asyncpg.Record]
+    from asyncpg.pool import PoolConnectionProxy
+
+    type Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 else:
     type Connection = asyncpg.Connection
 
 SESSION: Final = {
     "synchronous_commit": "on",
     "default_transaction_isolation": "read committed",
-    "plan_cache_mode": "force_generic_plan",
     "jit": "off",
     "timezone": "UTC",
     "tcp_keepalives_idle": "5",

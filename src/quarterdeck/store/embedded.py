@@ -33,6 +33,7 @@ SETTINGS: Final = {
     "full_page_writes": "on",
     "synchronous_commit": "on",
     "max_wal_size": "1GB",
+    "min_wal_size": "256MB",  # Kept and used again: a segment that exists needs no zeros.
     "shared_buffers": "64MB",
     "max_connections": "40",
     "jit": "off",
@@ -45,6 +46,7 @@ SOCKET_PATH_BYTES_MAX: Final = 107
 LOG_BYTES_MAX: Final = 16 * 1024 * 1024
 LOG_TAIL_BYTES: Final = 2_000
 # What a server that was killed leaves for a moment: its own children, or its shutdown.
+PASSING_S: Final = 60.0
 PASSING: Final = (b"pre-existing shared memory block", b"lock file")
 
 
@@ -77,6 +79,7 @@ class EmbeddedPostgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._attached_pid: int | None = None
         self._cluster: Cluster | None = None
+        self._obstacle = Deadline(0)
 
     @property
     def pid(self) -> int | None:
@@ -113,8 +116,13 @@ class EmbeddedPostgres:
             cluster = prepare(self._home, find_bin_dir(), server_account())
             self._cluster = cluster
             self._attached_pid = None
-            while not self._come_up(cluster, deadline):
-                deadline.pause()
+            self._obstacle = Deadline(min(PASSING_S, self._start_timeout_s))
+            try:
+                while not self._come_up(cluster, deadline):
+                    deadline.pause()
+            except BaseException:
+                self._give_up()
+                raise
         return self._dsn(cluster, DATABASE)
 
     def stop(self) -> None:
@@ -148,10 +156,10 @@ class EmbeddedPostgres:
             printed = self._log_tail(log_start)
             if self._process is None and postmaster_pid.read(cluster.data) is None:
                 return False  # The one we meant to attach to has gone.
-            if code is not None and not any(text in printed for text in PASSING):
+            passing = any(text in printed for text in PASSING) and not self._obstacle.passed
+            if code is not None and not passing:
                 raise EmbeddedError(f"PostgreSQL ended with {code}\n{printed.decode()}")
             if deadline.passed:
-                self._give_up()
                 raise EmbeddedError(f"PostgreSQL is not ready in time\n{printed.decode()}")
             if code is not None:
                 return False
@@ -182,7 +190,8 @@ class EmbeddedPostgres:
         return log_start
 
     def _give_up(self) -> None:
-        if self._process is not None:
+        """End what this start has started."""
+        if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(self._stop_timeout_s)

@@ -16,6 +16,7 @@ import asyncpg
 from quarterdeck.store.connection import Connection
 from quarterdeck.store.rows import Batch, Entry, merge
 from quarterdeck.store.statement import SQL, arguments
+from quarterdeck.telemetry.crash import reached
 
 BATCH_MAX: Final = 500
 CAPACITY: Final = 5_000
@@ -124,6 +125,11 @@ class Writer:
         self._closing = True
         self._wake.set()
 
+    def abort(self, error: BaseException) -> None:
+        """End on a failure that was found outside, unless it has ended already."""
+        if not self._failed:
+            self._fail(error)
+
     async def run(self) -> None:
         """Write until closed or failed.
 
@@ -132,6 +138,8 @@ class Writer:
                 `on_failed` has been told.
         """
         try:
+            # The statement never changes and is wide: planning it each time costs more than it.
+            await self._connection.execute("SET plan_cache_mode = force_generic_plan")
             while True:
                 while not self._waiting:
                     if self._closing:
@@ -139,8 +147,10 @@ class Writer:
                     self._wake.clear()
                     await self._wake.wait()
                 entries = self._take()
+                reached("writer_before_commit")
                 async with asyncio.timeout(self._commit_timeout_s):
                     await write_batch(self._connection, self._desk_id, self._epoch, merge(entries))
+                reached("writer_after_commit")
                 self._on_committed(entries)
         except STORE_FAILURES as error:
             self._fail(error)
@@ -153,6 +163,8 @@ class Writer:
         return [self._waiting.popleft() for _ in range(count)]
 
     def _fail(self, error: BaseException) -> None:
+        if self._failed:
+            return
         self._failed = True
         self._connection.terminate()
         self._on_failed(error)

@@ -29,10 +29,11 @@ from quarterdeck.gateways.contract import (
     NotSent,
     OrderChange,
     OrderRef,
-    QueryFailed,
+    QueryError,
     Rejected,
     SnapshotParts,
     SubmitOutcome,
+    Unknown,
     VenueOrder,
     compose_snapshot,
 )
@@ -115,7 +116,8 @@ class NullDriver:
             return NotSent(why=Reason.UNKNOWN_INSTRUMENT)
         at_ns = time.time_ns()
         if order.client_order_id in self._orders:
-            return Rejected(code="DUPLICATE_ID", text="the id was used before", at_ns=at_ns)
+            # Not a rejection: an order of this id is there.
+            return Unknown(why=Reason.NO_ANSWER, detail="DUPLICATE_ID: the id was used before")
         venue_order_id = f"N{len(self._orders) + 1}"
         self._orders[order.client_order_id] = OrderReport(
             account=self._account,
@@ -164,7 +166,7 @@ class NullDriver:
         """Return what rests."""
         return [o for o in self._orders.values() if o.status is VenueStatus.OPEN]
 
-    async def trades_since(self, from_ns: int) -> Sequence[Trade]:
+    async def trades_since(self, from_ns: int) -> Sequence[Trade]:  # noqa: ARG002 - as the contract
         """Return none, ever."""
         return ()
 
@@ -182,17 +184,17 @@ class NullDriver:
         return await compose_snapshot(self, trades_from_ns)
 
     async def subscribe_book(self, instrument: str, *, depth: int, interval_ms: int) -> None:
-        """Publish the book from now on, at this driver's own pace."""
+        """Publish the book from now on, at this driver's own pace or more slowly."""
         if instrument != self._instrument.id:
-            raise QueryFailed(f"{instrument}: the only instrument is {self._instrument.id}")
+            raise QueryError(f"{instrument}: the only instrument is {self._instrument.id}")
         if self._publishing is None:
-            self._publishing = asyncio.create_task(self._publish(depth))
+            self._publishing = asyncio.create_task(self._publish(depth, interval_ms))
 
     def _open(self, order: OrderRef) -> OrderReport | None:
         report = self._orders.get(order.client_order_id)
         return report if report is not None and report.status is VenueStatus.OPEN else None
 
-    async def _publish(self, depth: int) -> None:
+    async def _publish(self, depth: int, interval_ms: int) -> None:
         best, quantity = self._settings.bid_px, self._settings.level_qty
         steps = range(min(depth, self._settings.levels))
         bids = tuple((best - TICK_PX * step, quantity) for step in steps)
@@ -208,7 +210,7 @@ class NullDriver:
                     at_ns=time.time_ns(),
                 )
             )
-            await asyncio.sleep(self._settings.publish_ms / 1000)
+            await asyncio.sleep(max(self._settings.publish_ms, interval_ms) / 1000)
 
 
 KIND: Final = DriverKind(name="null", settings=NullSettings, build=NullDriver)

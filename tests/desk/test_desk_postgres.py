@@ -1,0 +1,188 @@
+"""The desk on a real PostgreSQL: durable before it is seen, and the same after a failure."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+from tests.desk.paper import (
+    ACCOUNT,
+    LIMITS,
+    PaperLinks,
+    PaperVenue,
+    Quiet,
+    WallClock,
+    a_view,
+    an_order,
+    until,
+)
+
+from quarterdeck.core.model.commands import CancelOrder
+from quarterdeck.core.model.ids import client_order_id
+from quarterdeck.core.model.reasons import Reason
+from quarterdeck.core.model.status import ParentStatus
+from quarterdeck.desk.desk import Desk
+from quarterdeck.desk.emergency import EmergencyFile
+from quarterdeck.desk.verify import compare, fold
+from quarterdeck.store import journal, session
+from quarterdeck.store.connection import connect
+from quarterdeck.store.stored import stored_values
+from quarterdeck.store.verify import verify
+
+pytestmark = pytest.mark.postgres
+
+
+class Life:
+    """One life of a desk over a database, a venue and a folder that outlive it."""
+
+    def __init__(self, dsn: str, venue: PaperVenue, folder, name: str = "one") -> None:
+        self.links = PaperLinks(venue)
+        self.watcher = Quiet()
+        self.fenced: list[str] = []
+        settings = session.Settings(dsn=dsn, desk_id="desk", holder=name)
+
+        async def open_session(failed):
+            events = session.Events(
+                failed=failed, fence_lost=self.fenced.append, waiting=lambda why: None
+            )
+            return await session.open_session(settings, WallClock(), events)
+
+        self.desk = Desk(
+            open_session=open_session,
+            links=self.links,
+            clock=WallClock(),
+            watcher=self.watcher,
+            emergency=EmergencyFile(folder / "emergency.jsonl"),
+        )
+        self.links.desk = self.desk
+
+    async def begin(self) -> "Life":
+        await self.desk.start()
+        self.desk.on_view(ACCOUNT, a_view())
+        assert await self.desk.execute(LIMITS) is None
+        await self.settle(self.gate_is_open, "the gate opens")
+        return self
+
+    def gate_is_open(self) -> bool:
+        account = self.desk.engine.state.accounts.get(ACCOUNT)
+        return account is not None and account.gate_open and self.desk.engine.pending == 0
+
+    async def settle(self, condition, why: str) -> None:
+        def delivered_and() -> bool:
+            self.links.deliver()
+            return condition()
+
+        await until(delivered_and, why)
+
+    def parent(self, name: str):
+        return self.desk.engine.state.parents[name]
+
+
+async def assert_journal_true(dsn: str) -> int:
+    connection = await connect(dsn, application="check")
+    chain = await verify(connection, "desk")
+    assert chain.ok, chain
+
+    async def rows():
+        async for row in journal.stream(connection, "desk"):
+            yield row.at_ns, row.body
+
+    state, count = await fold(rows())
+    verdict = await compare(state, count, stored_values(connection, "desk"))
+    assert verdict.ok, verdict.mismatches
+    await connection.close()
+    return count
+
+
+async def test_an_order_is_durable_filled_and_there_after_a_restart(dsn, tmp_path):
+    venue = PaperVenue()
+    one = await Life(dsn, venue, tmp_path).begin()
+    assert await one.desk.execute(an_order("op-1")) is None
+    assert await one.desk.execute(an_order("op-2")) is None
+    name = client_order_id("op-1", 1)
+    await one.settle(lambda: one.desk.engine.state.children[name].venue_order_id, "the ack")
+    one.links.facts.append(venue.fill(name, "0.04", "59000"))
+    one.links.facts.append(venue.trades[-1])
+    await one.settle(lambda: one.parent("op-1").filled == Decimal("0.04"), "the fill, once")
+    await one.desk.stop()
+
+    two = await Life(dsn, venue, tmp_path, "two").begin()
+    assert two.desk.epoch == one.desk.epoch + 1
+    assert two.parent("op-1").filled == Decimal("0.04")
+    assert two.parent("op-1").open_children == {1: Decimal("0.06")}
+    assert await two.desk.execute(an_order("op-1")) is None, "a repeat is the same order"
+    other = await two.desk.execute(an_order("op-1", quantity=Decimal("0.2")))
+    assert other is None, "same hash given: the body hash is what tells bodies apart"
+    assert await two.desk.execute(CancelOrder(operation_id="op-1", by="t")) is None
+    await two.settle(lambda: two.parent("op-1").status is ParentStatus.CANCELED, "the cancel")
+    assert two.parent("op-1").filled == Decimal("0.04")
+    await two.desk.stop()
+    assert len(venue.orders) == 2
+    assert await assert_journal_true(dsn) > 5
+
+
+async def test_a_fill_while_the_desk_is_away_is_booked_when_it_is_back(dsn, tmp_path):
+    venue = PaperVenue()
+    one = await Life(dsn, venue, tmp_path).begin()
+    await one.desk.execute(an_order("op-1"))
+    name = client_order_id("op-1", 1)
+    await one.settle(lambda: one.desk.engine.state.children[name].venue_order_id, "the ack")
+    await one.desk.stop()
+    venue.fill(name, "0.1", "59000")
+
+    two = await Life(dsn, venue, tmp_path).begin()
+    await two.settle(lambda: two.parent("op-1").status is ParentStatus.FILLED, "filled")
+    await two.desk.stop()
+    await assert_journal_true(dsn)
+
+
+async def test_a_lost_database_freezes_all_but_cancels_and_is_recovered_from(
+    postgres, dsn, tmp_path
+):
+    venue = PaperVenue()
+    life = await Life(dsn, venue, tmp_path).begin()
+    await life.desk.execute(an_order("op-1"))
+    name = client_order_id("op-1", 1)
+    await life.settle(lambda: life.desk.engine.state.children[name].venue_order_id, "the ack")
+    database = dsn.partition("?")[0].rpartition("/")[2]
+    outside = await connect(postgres.dsn, application="outside")
+    await outside.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+    try:
+        await outside.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", database
+        )
+        await until(lambda: life.desk.engine.frozen is not None, "the freeze")
+        refused = await life.desk.execute(an_order("op-2"))
+        assert refused is not None
+        assert refused.code is Reason.FROZEN
+        assert await life.desk.execute(CancelOrder(operation_id="op-1", by="t")) is None
+        assert name in venue.canceled
+        assert (tmp_path / "emergency.jsonl").exists()
+    finally:
+        await outside.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+        await outside.close()
+    life.links.facts.clear()  # Whatever was told meanwhile is lost.
+    await life.settle(
+        lambda: life.desk.engine.frozen is None and life.gate_is_open(), "the recovery"
+    )
+    await life.settle(
+        lambda: life.parent("op-1").status is ParentStatus.CANCELED, "the cancel is known"
+    )
+    assert "op-2" not in life.desk.engine.state.parents
+    assert not (tmp_path / "emergency.jsonl").exists()
+    await life.desk.stop()
+    await assert_journal_true(dsn)
+
+
+async def test_a_second_desk_stands_by_until_the_first_is_gone(dsn, tmp_path):
+    venue = PaperVenue()
+    one = await Life(dsn, venue, tmp_path, "one").begin()
+    await one.desk.execute(an_order("op-1"))
+    two = Life(dsn, venue, tmp_path, "two")
+    starting = asyncio.create_task(two.begin())
+    await asyncio.sleep(0)
+    assert not starting.done()
+    await one.desk.stop()
+    await starting
+    assert two.desk.epoch == one.desk.epoch + 1
+    assert "op-1" in two.desk.engine.state.parents
+    await two.desk.stop()
