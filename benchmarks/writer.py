@@ -45,7 +45,7 @@ INSTRUMENT = "BINANCE-SPOT:SPOT_PAIR:BTC-USDT"
 ACCOUNT = "BINANCE-SPOT:main"
 DOC = '{"operation_id":"OP-12345","instrument_key":"%s","text":"%s"}' % (INSTRUMENT, "a" * 400)  # noqa: UP031 - braces
 VIEW = '{"bids":[%s]}' % ",".join('["65123.45","0.12345"]' for _ in range(40))  # noqa: UP031 - braces
-OFFERED_PER_S = (1_000, 3_000, 5_000)
+OFFERED_PER_S = (100, 1_000, 3_000, 5_000)
 BATCHES = (1, 20, 100, 500)
 
 
@@ -55,72 +55,71 @@ def orders(epoch: int) -> Iterator[Entry]:
     for seq in itertools.count(1):
         now_ns = time.time_ns()
         digest = row_hash(head, seq=seq, epoch=epoch, at_ns=now_ns, kind="submit", body=DOC)
-        operation_id, client_order_id = f"OP-{seq}", f"QD{seq:022d}"
-        times = {"created_ns": now_ns, "updated_ns": now_ns, "seq": seq, "doc": DOC}
-        deal = {"instrument": INSTRUMENT, "side": "BUY"}
-        sizes = {"quantity": Decimal("1.25"), "filled": Decimal("0.5")}
-        yield Entry(
-            journal=JournalRow(
-                seq=seq,
-                epoch=epoch,
-                at_ns=now_ns,
-                kind="submit",
-                body=DOC,
-                prev_hash=head,
-                hash=digest,
-                refs=(operation_id,),
-            ),
-            views=(ViewRow(hash=digest, body=VIEW, stored_ns=now_ns),),
-            parents=(
-                ParentRow(
-                    operation_id=operation_id,
-                    body_hash="v1:" + digest.hex(),
-                    state="working",
-                    live=True,
-                    account=None,
-                    strategy_id=f"strategy-{seq % 17}",
-                    order_type="MARKET",
-                    avg_px=Decimal("65123.45"),
-                    **deal,
-                    **sizes,
-                    **times,
-                ),
-            ),
-            children=(
-                ChildRow(
-                    client_order_id=client_order_id,
-                    operation_id=operation_id,
-                    child_no=1,
-                    account=ACCOUNT,
-                    state="working",
-                    live=True,
-                    limit_px=Decimal("65123.45"),
-                    venue_order_id=str(seq),
-                    **deal,
-                    **sizes,
-                    **times,
-                ),
-            ),
-            fills=(
-                FillRow(
-                    account=ACCOUNT,
-                    trade_id=str(seq),
-                    client_order_id=client_order_id,
-                    operation_id=operation_id,
-                    quantity=Decimal("0.5"),
-                    px=Decimal("65123.45"),
-                    fee=Decimal("0.00012"),
-                    fee_asset="BTC",
-                    liquidity="taker",
-                    at_ns=now_ns,
-                    seq=seq,
-                    doc=DOC,
-                    **deal,
-                ),
-            ),
-            token=time.perf_counter_ns(),
+        journal = JournalRow(
+            seq=seq,
+            epoch=epoch,
+            at_ns=now_ns,
+            kind="submit",
+            body=DOC,
+            prev_hash=head,
+            hash=digest,
+            refs=(f"OP-{seq}",),
         )
+        yield an_order(journal)
         head = digest
+
+
+def an_order(journal: JournalRow) -> Entry:
+    """Return the five rows of an order that was sent and filled in part."""
+    seq, now_ns = journal.seq, journal.at_ns
+    operation_id, client_order_id = f"OP-{seq}", f"QD{seq:022d}"
+    deal = {"operation_id": operation_id, "instrument": INSTRUMENT, "side": "BUY"}
+    state = {"state": "working", "live": True, "created_ns": now_ns, "updated_ns": now_ns}
+    written = {"seq": seq, "doc": DOC}
+    sizes = {"quantity": Decimal("1.25"), "filled": Decimal("0.5")}
+    parent = ParentRow(
+        body_hash="v1:" + journal.hash.hex(),
+        account=None,
+        strategy_id=f"strategy-{seq % 17}",
+        order_type="MARKET",
+        avg_px=Decimal("65123.45"),
+        **deal,
+        **state,
+        **sizes,
+        **written,
+    )
+    child = ChildRow(
+        client_order_id=client_order_id,
+        child_no=1,
+        account=ACCOUNT,
+        limit_px=Decimal("65123.45"),
+        venue_order_id=str(seq),
+        **deal,
+        **state,
+        **sizes,
+        **written,
+    )
+    fill = FillRow(
+        account=ACCOUNT,
+        trade_id=str(seq),
+        client_order_id=client_order_id,
+        quantity=Decimal("0.5"),
+        px=Decimal("65123.45"),
+        fee=Decimal("0.00012"),
+        fee_asset="BTC",
+        liquidity="taker",
+        at_ns=now_ns,
+        **deal,
+        **written,
+    )
+    return Entry(
+        journal=journal,
+        views=(ViewRow(hash=journal.hash, body=VIEW, stored_ns=now_ns),),
+        parents=(parent,),
+        children=(child,),
+        fills=(fill,),
+        token=time.perf_counter_ns(),
+    )
 
 
 def fdatasync_ms(folder: Path, times: int = 200) -> float:

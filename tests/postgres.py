@@ -1,8 +1,8 @@
 """One real PostgreSQL for a whole test session, and an empty database for each test.
 
 The schema is built once; each database is a copy of it. Emptying one costs a tenth of making one,
-so a test module has one database and empties it between its tests. As root the server runs under another
-account, which cannot pass pytest's own folders, so the data gets a folder of its own then.
+so a test module has one database and empties it between its tests. As root the server runs under
+another account, which cannot pass pytest's own folders: the data gets a folder of its own then.
 """
 
 import asyncio

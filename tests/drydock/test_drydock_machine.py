@@ -4,7 +4,7 @@ from collections import Counter
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.drydock.venue_bench import BUY, INVERSE, LINEAR, SELL, SPOT, Bench, trades
 
 from drydock.core.money import PICO, RATE_ONE
@@ -31,6 +31,11 @@ class VenueMachine(RuleBasedStateMachine):
         self.bench = Bench(terms=terms, balances={"USD": 30_000, "AAA": 200}, accounts=("a", "b"))
         self.printed: Counter[str] = Counter()
         self.seen_trades = 0
+
+    @initialize()
+    def open_the_markets(self):
+        for symbol in (SPOT, LINEAR, INVERSE):
+            self.bench.book([(99, 20), (98, 20)], [(101, 20), (102, 20)], symbol=symbol)
 
     @rule(
         symbol=SYMBOLS,
@@ -214,4 +219,4 @@ class VenueMachine(RuleBasedStateMachine):
 
 
 TestVenueMachine = VenueMachine.TestCase
-TestVenueMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestVenueMachine.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

@@ -63,12 +63,21 @@ def test_what_does_not_rest_says_why_it_was_canceled():
         (0, 0),
     ],
 )
-def test_consumed_liquidity_stays_consumed_when_the_level_changes(shown_later, left):
+@pytest.mark.parametrize("snapshot", [True, False])
+def test_consumed_liquidity_stays_consumed_when_the_level_changes(shown_later, left, snapshot):
     bench = a_market()
     bench.submit(BUY, 6, 101)
-    bench.book(BIDS, [(101, shown_later), (102, 20)])
+    bench.book(BIDS, [(101, shown_later), (102, 20)], snapshot=snapshot)
     outcome = bench.submit(BUY, 100, 101, tif=Tif.IOC)
     assert sum(lots for _, lots, _ in fills(outcome)) == left
+
+
+def test_size_that_shrank_away_does_not_return_as_used():
+    bench = a_market()
+    bench.submit(BUY, 6, 101)
+    bench.book([], [(101, 2)], snapshot=False)
+    bench.book([], [(101, 9)], snapshot=False)
+    assert fills(bench.submit(BUY, 100, 101, tif=Tif.IOC)) == [(101, 7, "taker")]
 
 
 def test_a_level_that_vanished_and_returned_is_new():

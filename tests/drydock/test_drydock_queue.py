@@ -59,6 +59,15 @@ def test_two_of_ours_share_one_trade_in_turn():
     assert bench.ahead("y") == 0
 
 
+def test_what_ours_took_of_a_trade_did_not_pass_the_queue_behind():
+    bench = waiting(lots=2)
+    bench.book([(99, 14)], [], snapshot=False)
+    bench.submit(BUY, 3, 99, key="y")
+    bench.print(SELL, 99, 13)  # 10 others, 2 of x, 1 other: 3 of the 4 others behind x are left
+    assert bench.order("x").leaves_lots == 0
+    assert bench.ahead("y") == 3
+
+
 def test_better_priced_orders_use_up_the_trade_before_the_queue_moves():
     bench = waiting()
     bench.submit(BUY, 6, 100, key="better")

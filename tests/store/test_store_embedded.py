@@ -293,8 +293,12 @@ def test_a_folder_out_of_reach_is_named(data_dir: Path):
 def test_programs_out_of_reach_are_copied_beside_the_data(data_dir: Path):
     closed = data_dir.with_name("closed")
     closed.mkdir(mode=0o700)
-    bin_dir = closed / "programs" / "bin"
-    shutil.copytree(find_bin_dir().parent, bin_dir.parent, symlinks=True)
+    install = find_bin_dir().parent
+    package = install.parent
+    libraries = package.with_name(package.name + ".libs")
+    for folder in (install, libraries):
+        shutil.copytree(folder, closed / folder.relative_to(package.parent), symlinks=True)
+    bin_dir = closed / install.relative_to(package.parent) / "bin"
     for _ in range(2):
         cluster = prepare(data_dir, bin_dir, server_account())
         assert cluster.bin_dir.is_relative_to(data_dir / "programs")

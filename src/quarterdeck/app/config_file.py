@@ -43,6 +43,8 @@ def read_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
         if path.suffix == ".json":
             return Settings.model_validate(json.loads(text, parse_float=Decimal))
         table = tomllib.loads(text, parse_float=Decimal)
+    except ValidationError as error:
+        raise ConfigFaults(str(path), [_explain(detail) for detail in error.errors()]) from error
     except OSError as error:
         raise ConfigFaults(str(path), [_fault(error.strerror or str(error))]) from error
     except (UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:

@@ -97,17 +97,27 @@ def prepare(home: Path, bin_dir: Path, account: Account) -> Cluster:
 
 
 def _reachable_bin(home: Path, bin_dir: Path, account: Account) -> Path:
-    """Copy the programs beside the data when the account cannot reach the originals."""
+    """Copy the programs beside the data when the account cannot reach the originals.
+
+    A wheel keeps the libraries it brings in a folder next to the package, and its programs look
+    for them there, so the copy has the same shape.
+    """
     if account.blocked_by(bin_dir) is None:
         return bin_dir
+    install = bin_dir.parent
+    package = install.parent
+    libraries = package.with_name(package.name + ".libs")
     copy = home / "programs" / _version(bin_dir).replace(" ", "-")
     if not copy.exists():
         scratch = copy.with_name(copy.name + ".part")
         shutil.rmtree(scratch, ignore_errors=True)
-        shutil.copytree(bin_dir.parent, scratch, symlinks=True)
-        copy.parent.chmod(0o755)
+        shutil.copytree(install, scratch / package.name / install.name, symlinks=True)
+        if libraries.is_dir():
+            shutil.copytree(libraries, scratch / libraries.name, symlinks=True)
+        for folder in (copy.parent, scratch, scratch / package.name):
+            folder.chmod(0o755)
         scratch.rename(copy)
-    return copy / bin_dir.name
+    return copy / package.name / install.name / bin_dir.name
 
 
 def _create(cluster: Cluster) -> None:

@@ -1,0 +1,99 @@
+"""What one seed's run is made of: how long, how many orders, which faults and how often.
+
+Each run draws its own mix. With every fault always on, runs would all look the same and drown in
+noise; with some off in each, combinations appear that no uniform mix reaches.
+"""
+
+import random
+from typing import Final
+
+from msgspec import Struct
+
+from tests.simulation.world import MS, SECOND
+
+FAULTS: Final[dict[str, float]] = {
+    # Between client and desk.
+    "ask_lost": 0.15,
+    "answer_lost": 0.25,
+    # Between desk and gateway.
+    "command_lost": 0.06,
+    "command_doubled": 0.08,
+    "command_late": 0.06,
+    "fact_lost": 0.02,
+    "fact_doubled": 0.04,
+    "fact_late": 0.015,
+    # Between gateway and venue.
+    "request_lost": 0.10,
+    "request_doubled": 0.08,
+    "request_late": 0.10,
+    "reply_lost": 0.12,
+    "reply_late": 0.06,
+    "push_lost": 0.10,
+    "push_doubled": 0.08,
+    "push_late": 0.10,
+    # The venue itself.
+    "venue_error_after": 0.06,
+    "venue_rejects": 0.06,
+    "venue_cancels": 0.02,
+    "venue_disconnects": 0.05,
+    "external_order": 0.06,
+    # The journal.
+    "commit_failed": 0.004,
+    "commit_unknown": 0.004,
+    "commit_slow": 0.03,
+    # Processes, at points of their code.
+    "desk_dies_before_commit": 0.006,
+    "desk_dies_before_release": 0.006,
+    "desk_dies_before_send": 0.015,
+    "desk_dies_after_send": 0.015,
+    "desk_dies_at_fact": 0.002,
+    "desk_dies_in_recovery": 0.10,
+    # Processes, at any time.
+    "desk_paused_and_replaced": 0.05,
+    "gateway_dies": 0.04,
+    "gateway_paused": 0.03,
+    "gateway_dies_after_send": 0.02,
+    # People.
+    "operator_halts": 0.03,
+}
+"""How likely each fault is where it could strike, when a run has it on."""
+
+ON_SHARE: Final = 0.6
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """One run's parameters, drawn from its seed."""
+
+    rates: dict[str, float]
+    busy_ns: int
+    """How long clients trade while faults strike."""
+    orders: int
+    gateway_skew_ns: int
+    venue_skew_ns: int
+    venue_forgets_ids: bool
+    """A client order id may be used again once its order is finished, as some venues allow."""
+    starts_from_projections: bool
+    """How a desk rebuilds its memory; else it folds the whole journal."""
+    fee_in_received: bool
+
+
+def draw(seed: int) -> Plan:
+    """Return the plan of a seed."""
+    rng = random.Random(f"plan {seed}")
+    on = {name: rate for name, rate in FAULTS.items() if rng.random() < ON_SHARE}
+    if seed % 20 == 0:
+        on = {}  # A run without faults, which must pass too.
+    forgets_ids = rng.random() < 0.5
+    if forgets_ids:
+        # Such a venue doubles an order whose request the network doubles: nothing we could prevent.
+        on.pop("request_doubled", None)
+    return Plan(
+        rates=on,
+        busy_ns=rng.randint(6 * SECOND, 16 * SECOND),
+        orders=rng.randint(8, 24),
+        gateway_skew_ns=rng.randint(-50 * MS, 50 * MS),
+        venue_skew_ns=rng.randint(-50 * MS, 50 * MS),
+        venue_forgets_ids=forgets_ids,
+        starts_from_projections=rng.random() < 0.5,
+        fee_in_received=rng.random() < 0.5,
+    )
