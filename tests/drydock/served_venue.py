@@ -147,7 +147,7 @@ async def eventually(check: Callable[[], Awaitable[bool]], wait_s: float = 10) -
     deadline = time.monotonic() + wait_s
     while not await check():
         assert time.monotonic() < deadline, "it never happened"
-        await asyncio.sleep(0.01)  # noqa: ASYNC110 - other processes set no event here
+        await asyncio.sleep(0.01)
 
 
 class Venue:

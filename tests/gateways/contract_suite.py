@@ -371,10 +371,10 @@ async def test_the_end_of_the_venue_is_told_and_its_return_is_used(rig: Rig):
         rig.start_venue()
         await driver.connect(ear)
         assert len(found(await driver.open_orders(), order)) == 1
-        assert isinstance(await driver.submit(an_order(rig)), Accepted)
         await driver.subscribe_book(rig.instrument, depth=5, interval_ms=10)
         rig.set_book(BID_PX, ASK_PX, D(3))
         await ear.until(lambda: rig.instrument in ear.views)
+        assert isinstance(await driver.submit(an_order(rig)), Accepted)
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,8 @@ class _Tape:
     def play(self, start_us: int, number: int) -> Iterator[TimedInput]:
         """Yield books and trades of one pass, in nanoseconds since `start_us`."""
         books = self._changes(start_us) if self._incremental else self._snapshots(start_us)
-        prints = self._prints(start_us, number)
-        return heapq.merge(books, prints, key=lambda timed: timed[0])
+        streams = [_in_file_order(each) for each in (books, self._prints(start_us, number))]
+        return heapq.merge(*streams, key=lambda timed: timed[0])
 
     def _changes(self, start_us: int) -> Iterator[TimedInput]:
         """Yield one update per recorded message: rows that share time and snapshot flag."""
@@ -193,6 +193,18 @@ class _Tape:
             values = pc.cast(lots, pa.int64())
         listed: list[Any] = values.to_pylist()
         return listed
+
+
+def _in_file_order(events: Iterator[TimedInput]) -> Iterator[TimedInput]:
+    """Trust the order of a file where its times step back.
+
+    A recorder that starts asks for a snapshot while changes already arrive, and writes it in front
+    of them with the later time at which it came.
+    """
+    latest_ns = 0
+    for at_ns, what in events:
+        latest_ns = max(latest_ns, at_ns)
+        yield latest_ns, what
 
 
 def _open(day: Path, kind: str, key: str) -> pq.ParquetFile:

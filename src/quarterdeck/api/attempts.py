@@ -30,7 +30,7 @@ class FailedAttempts:
         return len(self._full_ns)
 
     def fail(self, peer: str, now_ns: int) -> int:
-        """Note a failure; return how long the peer has to wait, in ns, and zero while it is free."""
+        """Note a failure; return how long the peer has to wait in ns, zero while it is free."""
         full_ns = max(self._full_ns.pop(peer, now_ns), now_ns)
         wait_ns = full_ns + REFILL_NS - now_ns - FREE * REFILL_NS
         # Failures while waiting are not added: an honest peer comes free again.

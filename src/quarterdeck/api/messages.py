@@ -10,7 +10,7 @@ with the field, a code and what is allowed there.
 import json
 import re
 from collections.abc import Mapping
-from enum import EnumType
+from enum import StrEnum
 from typing import Any, Final, get_args
 
 import msgspec
@@ -160,8 +160,8 @@ def _members(message: type[Struct], name: str) -> list[str]:
     """Return the values of an enumerated field; none when it is not one."""
     for field in fields(message):
         for kind in (field.type, *get_args(field.type)):
-            if field.encode_name == name and isinstance(kind, EnumType):
-                return [str(value) for value in kind.__members__.values()]
+            if field.encode_name == name and isinstance(kind, type) and issubclass(kind, StrEnum):
+                return [str(member) for member in kind]
     return []
 
 

@@ -17,7 +17,7 @@ def serve_gateway(settings: Settings, account: str) -> None:
     Raises:
         UnknownAccount: if the settings do not name it.
         ValueError: if its driver does not exist or refuses its settings.
-        LockHeld: if a gateway of the account runs already.
+        LockHeldError: if a gateway of the account runs already.
     """
     places = Places(data_dir=settings.desk.data_dir)
     places.make()

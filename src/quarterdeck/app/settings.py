@@ -37,14 +37,14 @@ class DeskSection(Section):
     data_dir: Path = Field(default_factory=lambda: default_data_dir(os.environ))
     """Everything that is kept; a relative path counts from the configuration file."""
     host: str = "127.0.0.1"
-    """Address the API listens on; beyond loopback it needs TLS or a trusted proxy."""
+    """Address the API listens on; beyond loopback it needs keys, and TLS or a trusted proxy."""
     port: Port = 8001
     keys_file: Path | None = None
     """API keys; left out: `keys/keys.json` in the data folder."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
-    trusted_proxy: str | None = None
-    """Address of a proxy in front that ends TLS."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of proxies in front that speak TLS for the desk."""
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:

@@ -13,7 +13,10 @@ from quarterdeck.core.model.intents import RequestSnapshot, WakeAccount
 from quarterdeck.core.model.status import ChildStatus
 
 SNAPSHOT_AGAIN_NS = 2_000_000_000
-"""A snapshot that did not come is asked for again after this long."""
+"""While the gate is shut, a snapshot that did not come is asked for again after this long."""
+
+RECONCILE_EVERY_NS = 10_000_000_000
+"""While the gate is open, the account is compared with its venue this often."""
 
 
 def connected(draft: Draft, fact: facts.GatewayConnected) -> None:
@@ -60,5 +63,5 @@ def ask_snapshot(draft: Draft, name: str) -> None:
     if account is None or not account.connected:
         return
     draft.ask(RequestSnapshot(account=name, trades_from_ns=account.trades_from_ns))
-    if not account.gate_open:
-        draft.ask(WakeAccount(at_ns=draft.now_ns + SNAPSHOT_AGAIN_NS, account=name))
+    wait_ns = RECONCILE_EVERY_NS if account.gate_open else SNAPSHOT_AGAIN_NS
+    draft.ask(WakeAccount(at_ns=draft.now_ns + wait_ns, account=name))

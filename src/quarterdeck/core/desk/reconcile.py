@@ -91,6 +91,8 @@ def _fold_orders(draft: Draft, snapshot: facts.VenueSnapshot) -> None:
     foreign: dict[str, ExternalOrder] = {}
     for report in snapshot.orders:
         child = draft.state.children.get(report.client_order_id or "")
+        if child is not None and _is_as_known(child, report):
+            continue
         if child is None:
             foreign[report.venue_order_id] = _external(report)
         elif child.status.is_live or child.status.is_dead:
@@ -117,6 +119,15 @@ def _fold_orders(draft: Draft, snapshot: facts.VenueSnapshot) -> None:
     for id_ in tuple(account.external_orders):
         if id_ not in foreign:
             draft.emit(ev.ExternalOrderGone(account=snapshot.account, venue_order_id=id_))
+
+
+def _is_as_known(child: ChildOrder, report: facts.OrderReport) -> bool:
+    """Tell at a glance what is so of nearly every order: it works, filled as far as we know."""
+    return (
+        child.status is ChildStatus.WORKING
+        and report.status is facts.VenueStatus.OPEN
+        and report.filled == child.filled
+    )
 
 
 def _external(report: facts.OrderReport) -> ExternalOrder:

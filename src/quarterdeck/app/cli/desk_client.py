@@ -1,0 +1,143 @@
+"""Asks a running desk over HTTP, with nothing but the standard library.
+
+The address and the token come from the options, else from the environment, else from the data
+folder of a desk on this machine. A token is never taken from the command line, where every user of
+the machine could read it.
+"""
+
+import http.client
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+from msgspec import Struct
+
+from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE, Fail
+from quarterdeck.app.cli.options import Access
+from quarterdeck.app.places import Places, default_data_dir
+
+TIMEOUT_S: Final = 10.0
+HTTP_ERRORS_FROM: Final = 400
+SERVICE_UNAVAILABLE: Final = 503
+HOW_TO_START: Final = "start one with `quarterdeck up`, or name one with --url"
+
+
+class Refusal(Fail):
+    """The desk said no; `error` is its code, field and text."""
+
+    def __init__(self, status: int, error: dict[str, Any]) -> None:
+        self.status = status
+        self.error = error
+        field = f" ({error['field']})" if error.get("field") else ""
+        code = EXIT_UNREACHABLE if status == SERVICE_UNAVAILABLE else EXIT_REFUSED
+        super().__init__(f"{error.get('code', status)}{field}: {error.get('text', '')}", code)
+
+
+class DeskClient(Struct, frozen=True, kw_only=True):
+    """One desk's API."""
+
+    url: str
+    token: str
+
+    def get(self, path: str, **query: Any) -> Any:
+        """GET a resource; parameters that are None are left out.
+
+        Raises:
+            Fail: if the desk refuses or cannot be reached.
+        """
+        given = {name: _query(value) for name, value in query.items() if value is not None}
+        return self.ask("GET", f"{path}?{urlencode(given)}" if given else path)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """POST a message; raises as `get` does."""
+        return self.ask("POST", path, body)
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Return the decoded answer.
+
+        Raises:
+            Refusal: if the desk said no.
+            Fail: if it cannot be reached.
+        """
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        payload = None
+        if body is not None:
+            payload = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        connection = _connection(self.url)
+        try:
+            connection.request(method, path, payload, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise Fail(
+                f"no desk answers at {self.url} ({error}); {HOW_TO_START}", EXIT_UNREACHABLE
+            ) from error
+        finally:
+            connection.close()
+        decoded = _decode(content)
+        if answer.status >= HTTP_ERRORS_FROM:
+            refused = decoded.get("error") if isinstance(decoded, dict) else None
+            known = isinstance(refused, dict)
+            raise Refusal(answer.status, refused if known else {"text": decoded})
+        return decoded
+
+
+def desk_client(access: Access) -> DeskClient:
+    """Return the client that the options, the environment or the data folder lead to.
+
+    Raises:
+        Fail: if no desk is known, or no token.
+    """
+    places = Places(data_dir=access.data_dir or default_data_dir(os.environ))
+    return DeskClient(url=access.url or _running_url(places), token=_token(access, places))
+
+
+def segment(text: str) -> str:
+    """Return a text as one segment of a path."""
+    return quote(text, safe="")
+
+
+def _running_url(places: Places) -> str:
+    try:
+        state = json.loads(places.state_file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise Fail(
+            f"no desk runs on {places.data_dir}; {HOW_TO_START}", EXIT_UNREACHABLE
+        ) from error
+    return str(state["url"])
+
+
+def _token(access: Access, places: Places) -> str:
+    file: Path = access.token_file or places.cli_token
+    given = os.environ.get("QUARTERDECK_TOKEN")
+    if given and access.token_file is None:
+        return given
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        if access.token_file is None:
+            return ""  # What needs no key works without; the rest is answered with a clear 401.
+        raise Fail(f"{file}: {error.strerror}", EXIT_USAGE) from error
+
+
+def _connection(url: str) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise Fail(f"{url}: an address starts with http:// or https://", EXIT_USAGE)
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
+    return http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
+
+
+def _query(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _decode(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return content.decode(errors="replace")

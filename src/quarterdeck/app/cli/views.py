@@ -1,0 +1,48 @@
+"""`quarterdeck positions`, `venues` and `health`: what the desk holds and how it is."""
+
+from quarterdeck.app.cli.desk_client import desk_client
+from quarterdeck.app.cli.exits import EXIT_REFUSED
+from quarterdeck.app.cli.options import Access
+from quarterdeck.app.cli.printing import print_fields, print_json, print_rows
+
+ACCESS = Access()
+POSITIONS = ("account", "instrument", "quantity", "avg_px", "realised", "unrealised", "fees")
+HOLDINGS = ("account", "asset", "total", "reserved", "free", "unexplained")
+VENUES = (
+    "account",
+    "venue",
+    "connected",
+    "gate_open",
+    "gate_reason",
+    "gateway_epoch",
+    "reconciled_ns",
+)
+
+
+def positions(*, access: Access = ACCESS) -> None:
+    """Show positions and holdings."""
+    answer = desk_client(access).get("/api/positions")
+    if access.json:
+        print_json(answer)
+        return
+    print_rows("positions", POSITIONS, answer["positions"])
+    print_rows("holdings", HOLDINGS, answer["holdings"])
+
+
+def venues(*, access: Access = ACCESS) -> None:
+    """Show each account: whether it may trade, and if not why."""
+    answer = desk_client(access).get("/api/venues")
+    if access.json:
+        print_json(answer)
+    else:
+        print_rows("accounts", VENUES, answer["venues"])
+
+
+def health(*, access: Access = ACCESS) -> int:
+    """Show how the desk is; exit code 1 unless it is well."""
+    answer = desk_client(access).get("/api/health")
+    if access.json:
+        print_json(answer)
+    else:
+        print_fields("health", answer)
+    return 0 if answer["status"] == "ok" else EXIT_REFUSED
