@@ -160,6 +160,16 @@ def test_resting_reduce_only_orders_follow_the_position_down():
     assert bench.order("r").reason is not None
 
 
+def test_one_public_trade_does_not_fill_a_reduce_only_order_it_just_made_pointless():
+    bench = a_market(LINEAR)
+    bench.submit(BUY, 5, symbol=LINEAR)
+    bench.submit(SELL, 5, 105, symbol=LINEAR, key="r", reduce_only=True)
+    bench.submit(SELL, 5, 104, symbol=LINEAR, key="first")
+    assert fills(bench.print(BUY, 106, 20, symbol=LINEAR)) == [(104, 5, "maker")]
+    assert bench.order("r").filled_lots == 0
+    assert bench.state.accounts["a"].positions[LINEAR].lots == 0
+
+
 @pytest.mark.parametrize(
     ("field", "value", "part"),
     [

@@ -69,13 +69,14 @@ def test_no_damaged_byte_goes_unnoticed(tmp_path_factory, data):
     flipped = bytearray(whole)
     flipped[place] ^= data.draw(st.integers(1, 255))
     path.write_bytes(flipped)
-    if place < last:
+    if place < last - 1:
         with pytest.raises(JournalError, match=r"damaged at byte"):
             Journal(path)
     else:
+        # Damage to the last line, or to the line break before it, cannot be told from tearing.
         journal = Journal(path)
-        assert journal.entries == 2
-        assert journal.cut_bytes > 0
+        assert journal.entries <= 2
+        assert journal.cut_bytes >= len(whole) - last
         journal.close()
 
 

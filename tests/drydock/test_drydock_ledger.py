@@ -157,6 +157,16 @@ def test_an_order_that_only_reduces_needs_no_free_margin():
     assert bench.free("USD") == 495 * PICO
 
 
+def test_after_losses_beyond_the_margin_a_position_can_still_be_reduced_in_steps():
+    bench = a_market(LINEAR, terms=AccountTerms(leverage=10), balances={"USD": 60})
+    bench.submit(BUY, 5, symbol=LINEAR)
+    bench.book([(50, 100)], [(51, 100)], symbol=LINEAR)
+    bench.submit(SELL, 1, symbol=LINEAR)
+    assert pico_text(bench.free("USD")) == "-30"
+    assert code(bench.submit(BUY, 1, symbol=LINEAR)) == "INSUFFICIENT_FUNDS"
+    assert code(bench.submit(SELL, 1, symbol=LINEAR)) is None
+
+
 def test_a_sale_of_a_perpetual_is_margined_at_the_price_it_takes():
     bench = a_market(LINEAR, balances={"USD": 300})
     # Limit 50 but it would sell at 99: value 396, not 200.

@@ -136,15 +136,15 @@ async def test_a_killed_process_and_its_successor_agree_to_the_last_field(config
                     before["incarnation"],
                     before["seq"],
                 )
-                assert await client.code("submit", **order_args("gone", "SELL", "1", "120")) == (
-                    "DUPLICATE_ID"
-                )
 
                 async def expired() -> bool:
                     order = (await client.ok("order", client_order_id="gtd"))["order"]
                     return order["status"] == "EXPIRED"
 
                 await eventually(expired)
+                assert await client.code("submit", **order_args("gone", "SELL", "1", "120")) == (
+                    "DUPLICATE_ID"
+                )
                 await venue.market([["99", "1"]], [["101", "1"]])
                 more = await client.ok("submit", **order_args("new", "BUY", "0.1", None))
                 assert more["order"]["venue_order_id"] == "V-5"

@@ -68,9 +68,7 @@ def query(name: str, *, desk: int = DESK, gateway: int = EPOCH) -> wire.Query:
     return wire.Query(desk_epoch=desk, gateway_epoch=gateway, order=ref(name))
 
 
-def modify(
-    name: str, *, desk: int = DESK, gateway: int = EPOCH, by_ns: int = 100
-) -> wire.Modify:
+def modify(name: str, *, desk: int = DESK, gateway: int = EPOCH, by_ns: int = 100) -> wire.Modify:
     change = OrderChange(order=ref(name), quantity=Decimal(2), limit_px=None, send_by_ns=by_ns)
     return wire.Modify(desk_epoch=desk, gateway_epoch=gateway, change=change)
 

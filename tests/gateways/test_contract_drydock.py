@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.gateways.contract_rig import ASK_PX, BID_PX, Connected, an_order
 from tests.gateways.contract_suite import *  # noqa: F403 - the suite's tests become this file's
-from tests.gateways.contract_suite import ASK_PX, BID_PX, Connected, an_order
 from tests.gateways.drydock_process import ACCOUNT, TOKEN, VENUE, DrydockProcess
 from tests.gateways.ear import Ear
 

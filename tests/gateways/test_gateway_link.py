@@ -195,7 +195,6 @@ class LinkMachine(RuleBasedStateMachine):
         self.said: list[Any] = []
         self.heard: list[tuple[int, int]] = []
         self.connected = False
-        self.missing_untold = False
 
     def hear(self, message: Any) -> None:
         for item in self.link.on_message(message, self.now_ns):

@@ -1,4 +1,4 @@
-"""Settings, drivers by name, endpoints and the account's lock: what is refused and how it is said."""
+"""Settings, drivers by name, endpoints and the account's lock: what is refused, and how."""
 
 import subprocess
 import sys
@@ -107,7 +107,7 @@ def test_a_package_can_add_a_driver_but_not_replace_one(monkeypatch: pytest.Monk
     assert kinds["other"].name == "other"
     assert kinds["null"].name == "null"
     entries.append(EntryPoint("bad", f"{here}:NOT_A_KIND", "quarterdeck.drivers"))
-    with pytest.raises(TypeError, match="bad = .*NOT_A_KIND"):
+    with pytest.raises(TypeError, match=r"bad = .*NOT_A_KIND"):
         driver_kinds()
 
 
@@ -144,7 +144,8 @@ def test_a_held_lock_says_who_holds_it(tmp_path: Path):
 def test_a_killed_holder_gives_the_lock_back(tmp_path: Path):
     program = (
         "import sys; from pathlib import Path; from quarterdeck.gateways.lock import AccountLock;"
-        "lock = AccountLock(Path(sys.argv[1]), 'acc'); lock.next_epoch(5); print('held', flush=True);"
+        "lock = AccountLock(Path(sys.argv[1]), 'acc'); lock.next_epoch(5);"
+        "print('held', flush=True);"
         "sys.stdin.read()"
     )
     holder = subprocess.Popen(

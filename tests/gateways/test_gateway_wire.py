@@ -163,9 +163,7 @@ def test_a_message_survives_the_way(message: wire.Message, decode: Callable[[byt
 
 
 @pytest.mark.parametrize(("message", "own"), ALL)
-def test_a_message_is_none_on_another_socket(
-    message: wire.Message, own: Callable[[bytes], object]
-):
+def test_a_message_is_none_on_another_socket(message: wire.Message, own: Callable[[bytes], object]):
     for decode in DECODERS:
         if decode is not own:
             assert isinstance(decode(wire.encode(message)), wire.Malformed)

@@ -23,7 +23,9 @@ from tests.simulation.market import ACCOUNT, Listed
 from tests.simulation.world import MS, SECOND, Channel, Process, World
 
 TRY_AGAIN_NS: Final = 700 * MS
-FINAL: Final = frozenset({Reason.ID_REUSED, Reason.ALREADY_FINISHED, Reason.UNKNOWN_ORDER})
+FINAL: Final = frozenset(
+    {Reason.ID_REUSED, Reason.ALREADY_FINISHED, Reason.UNKNOWN_ORDER, Reason.NOT_UNKNOWN}
+)
 """Refusals of which asking again would bring nothing else."""
 
 type Execute = Callable[[Command, Callable[[Refused | None], None]], None]

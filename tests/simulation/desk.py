@@ -6,6 +6,7 @@ it finds itself fenced it ends. It can die at named points of its code, in the m
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from quarterdeck.core.desk.decide import Input
@@ -181,16 +182,26 @@ class SimDesk(Process):
         engine.recover()
         if self.world.hit("desk_dies_in_recovery"):
             raise Crashed("recovery")
-        for operation_id, at_ns in tuple(disk.emergency):
-            note = ImportEmergency(operation_id=operation_id, by="client", at_ns=at_ns)
-            self._handle(engine, note, lambda decision: self._imported(decision))
+        self._import_emergency(engine)
         self._learn(self._link.restart())
         self._schedule()
 
-    def _imported(self, decision: Decision) -> None:
-        """Empty the file once the first of its cancels is durable: they were written together."""
-        if decision.refused is None or decision.refused.code is not Reason.FROZEN:
-            self.disk.emergency.clear()
+    def _import_emergency(self, engine: Engine) -> None:
+        """Tell the journal the cancels of the meantime; empty the file once all are durable."""
+        notes = tuple(self.disk.emergency)
+        waiting = set(notes)
+
+        def imported(note: tuple[str, int], decision: Decision) -> None:
+            if decision.refused is not None and decision.refused.code is Reason.FROZEN:
+                return
+            waiting.discard(note)
+            if not waiting:
+                self.disk.emergency = [kept for kept in self.disk.emergency if kept not in notes]
+
+        for note in notes:
+            operation_id, at_ns = note
+            given = ImportEmergency(operation_id=operation_id, by="client", at_ns=at_ns)
+            self._handle(engine, given, partial(imported, note))
 
     def _fail(self, why: str) -> None:
         assert self.engine is not None
@@ -242,6 +253,7 @@ class SimDesk(Process):
         )
         gateway = self._gateway()
         self._commands.send(gateway, lambda: gateway.hello(self._carry, hello))
+        self._schedule()
         self.after(TICK_NS, self._tick)
 
     def _carry(self, message: wire.StreamMessage) -> None:
@@ -264,11 +276,3 @@ class SimDesk(Process):
             self._stepped(self)
         self._schedule()
 
-
-def crash_point(desk: SimDesk, fault: str) -> None:
-    """Let the desk's process die here, by chance."""
-    if desk.world.hit(fault):
-        raise Crashed(fault)
-
-
-COMPARE_EVERY_NS: Final = 5 * SECOND

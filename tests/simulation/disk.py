@@ -23,7 +23,7 @@ from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.risk.reserve import held_by
 from quarterdeck.desk.record import ACCOUNT, INSTRUMENT, SWITCHES, Switches, decode_body
 from quarterdeck.ports import Fill, JournalEntry
-from tests.simulation.world import MS, Process, World
+from tests.simulation.world import MS, Crashed, Process, World
 
 type Committed = Callable[[JournalEntry, int], None]
 
@@ -168,6 +168,8 @@ class DiskJournal:
         """Queue an entry for the next batch."""
         if self.stopped:
             return
+        if self._world.hit("desk_dies_before_commit"):
+            raise Crashed("before commit")
         self._queue.append((entry, on_durable))
         if not self._flushing:
             self._flush()

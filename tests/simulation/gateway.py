@@ -37,14 +37,15 @@ from quarterdeck.gateways.session import (
     SubmitNow,
     Work,
 )
-from tests.simulation.market import ACCOUNT, CAPABILITIES, VENUE
+from tests.simulation.market import ACCOUNT, VENUE, capabilities
 from tests.simulation.plan import Plan
 from tests.simulation.venue import STATUSES, SimVenue
-from tests.simulation.world import MS, SECOND, Channel, Crashed, Process, World
+from tests.simulation.world import MS, Channel, Crashed, Process, World
 
 HEARTBEAT_NS: Final = 500 * MS
-REQUEST_TIMEOUT_NS: Final = 2 * SECOND
-LATE_REQUEST_NS: Final = (100 * MS, 2_200 * MS)
+REQUEST_TIMEOUT_NS: Final = 900 * MS
+"""Shorter than a request stays valid: what timed out may still be executed."""
+LATE_REQUEST_NS: Final = (100 * MS, 3_500 * MS)
 LATE_REPLY_NS: Final = (100 * MS, 2_500 * MS)
 LATE_PUSH_NS: Final = (5 * MS, 1_500 * MS)
 
@@ -80,6 +81,7 @@ class SimGateway(Process):
         super().__init__(world, f"gateway@{world.now_ns}")
         self._skew_ns = plan.gateway_skew_ns
         self.session = self.session_class(ACCOUNT, VENUE, world.now_ns)
+        self._capabilities = capabilities(plan.absence_proof)
         self._venue = venue
         self._sent = sent
         self._outbox = Outbox(Rate(per_s=50, burst=40, cancel_reserve=10))
@@ -147,7 +149,7 @@ class SimGateway(Process):
                 account=ACCOUNT,
                 venue=VENUE,
                 venue_connected=self.session.venue_connected,
-                capabilities=CAPABILITIES,
+                capabilities=self._capabilities,
                 instruments=items,
             )
         )

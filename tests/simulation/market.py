@@ -19,23 +19,26 @@ PERPETUAL: Final = "SIM:PERPETUAL:ETH-USDT@LIN"
 UNLIMITED: Final = "SIM:SPOT_PAIR:LTC-USDT"
 """Listed, but nobody set limits for it: every order in it is denied."""
 
-WINDOW_MS: Final = 1_000
+WINDOW_MS: Final = 2_000
 MARGIN_MS: Final = 300
 """More than the clocks may differ by."""
 
 LEVELS: Final = 5
 
-CAPABILITIES: Final = Capabilities(
-    order_types=("LIMIT", "MARKET"),
-    times_in_force=("GTC", "IOC", "FOK", "GTD"),
-    post_only=True,
-    reduce_only=False,
-    modify=False,
-    absence_proof=AbsenceProof.VALIDITY_WINDOW,
-    absence_window_ns=(WINDOW_MS + MARGIN_MS) * MS,
-    query_retention_ns=10**18,
-    simulated=True,
-)
+
+def capabilities(proof: AbsenceProof) -> Capabilities:
+    """Return what the venue's driver says it can do."""
+    return Capabilities(
+        order_types=("LIMIT", "MARKET"),
+        times_in_force=("GTC", "IOC", "FOK", "GTD"),
+        post_only=True,
+        reduce_only=False,
+        modify=False,
+        absence_proof=proof,
+        absence_window_ns=(WINDOW_MS + MARGIN_MS) * MS,
+        query_retention_ns=10**18,
+        simulated=True,
+    )
 
 
 class Listed:

@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from quarterdeck.core.model.account import AbsenceProof
 from tests.simulation.world import MS, SECOND
 
 FAULTS: Final[dict[str, float]] = {
@@ -35,7 +36,7 @@ FAULTS: Final[dict[str, float]] = {
     "venue_error_after": 0.06,
     "venue_rejects": 0.06,
     "venue_cancels": 0.02,
-    "venue_disconnects": 0.05,
+    "venue_disconnects": 0.015,
     "external_order": 0.06,
     # The journal.
     "commit_failed": 0.004,
@@ -49,12 +50,12 @@ FAULTS: Final[dict[str, float]] = {
     "desk_dies_at_fact": 0.002,
     "desk_dies_in_recovery": 0.10,
     # Processes, at any time.
-    "desk_paused_and_replaced": 0.05,
-    "gateway_dies": 0.04,
-    "gateway_paused": 0.03,
+    "desk_paused_and_replaced": 0.012,
+    "gateway_dies": 0.012,
+    "gateway_paused": 0.012,
     "gateway_dies_after_send": 0.02,
     # People.
-    "operator_halts": 0.03,
+    "operator_halts": 0.01,
 }
 """How likely each fault is where it could strike, when a run has it on."""
 
@@ -72,6 +73,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     venue_skew_ns: int
     venue_forgets_ids: bool
     """A client order id may be used again once its order is finished, as some venues allow."""
+    absence_proof: AbsenceProof
     starts_from_projections: bool
     """How a desk rebuilds its memory; else it folds the whole journal."""
     fee_in_received: bool
@@ -89,11 +91,12 @@ def draw(seed: int) -> Plan:
         on.pop("request_doubled", None)
     return Plan(
         rates=on,
-        busy_ns=rng.randint(6 * SECOND, 16 * SECOND),
-        orders=rng.randint(8, 24),
+        busy_ns=rng.randint(10 * SECOND, 40 * SECOND),
+        orders=rng.randint(15, 80),
         gateway_skew_ns=rng.randint(-50 * MS, 50 * MS),
         venue_skew_ns=rng.randint(-50 * MS, 50 * MS),
         venue_forgets_ids=forgets_ids,
+        absence_proof=rng.choices(list(AbsenceProof), [8, 1, 1])[0],
         starts_from_projections=rng.random() < 0.5,
         fee_in_received=rng.random() < 0.5,
     )

@@ -148,6 +148,12 @@ class SimVenue(Process):
         seqs = self.state.accounts[ACCOUNT].trade_seqs
         return [self._trade(self.state.trades[seq - 1]) for seq in seqs]
 
+    def trade(self, trade_id: str) -> facts.Trade | None:
+        """Return the trade of this id."""
+        number = int(trade_id.removeprefix("T-"))
+        known = self.state.trades
+        return self._trade(known[number - 1]) if 1 <= number <= len(known) else None
+
     def balances(self) -> dict[str, Decimal]:
         """Return what the account holds."""
         balances = self.state.accounts[ACCOUNT].balances_pico

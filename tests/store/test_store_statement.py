@@ -154,6 +154,15 @@ async def test_a_row_that_does_not_continue_the_journal_fails(
     assert await counts(connection) == before
 
 
+async def test_the_first_row_continues_nothing_but_the_beginning(
+    connection: Connection, epoch: int
+):
+    forged = Chain(epoch=epoch, head=bytes([7]) * 32)
+    with pytest.raises(HeadMismatchError):
+        await write_batch(connection, DESK, epoch, merge([forged.order()]))
+    assert set((await counts(connection)).values()) == {0}
+
+
 async def test_rows_that_are_no_chain_are_not_even_sent(connection: Connection, epoch: int):
     first, second = Chain(epoch=epoch), Chain(epoch=epoch)
     gap = [first.order(), (first.order(), first.order())[1]]

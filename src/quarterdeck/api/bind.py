@@ -26,8 +26,10 @@ class Bind(Struct, frozen=True, kw_only=True):
 
 def check_bind(bind: Bind, *, has_keys: bool) -> Refused | None:
     """Return why the API may not listen there, or None."""
-    if not 0 < bind.port < 65_536:
-        return _refused("port", f"{bind.port} is not a port; 1 to 65535 are")
+    if not 0 <= bind.port < 65_536:
+        return _refused(
+            "port", f"{bind.port} is not a port; 1 to 65535 are, and 0 takes any free one"
+        )
     if (bind.certificate is None) != (bind.private_key is None):
         return _refused("private_key", "a certificate and its private key come together")
     for proxy in bind.trusted_proxies:

@@ -4,7 +4,9 @@ Reads come from what is committed, not from the desk's memory, which may be ahea
 caller is never shown a state that a crash could take back.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Annotated, Final, Protocol
 
 import asyncpg
@@ -36,7 +38,7 @@ class OrderQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     instrument: Annotated[str, Meta(max_length=128)] | None = None
     """Canonical id."""
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = 100
-    before_ns: Annotated[int, Meta(ge=0, lt=2**63)] | None = None
+    before_ns: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     """Only orders created before this time."""
     before_id: Annotated[str, Meta(max_length=64)] | None = None
     """With `before_ns`: the last order of the page before, as `next` of that page says."""
@@ -90,14 +92,14 @@ class StoredReads:
 
     async def parent(self, operation_id: str) -> ParentOrder | None:
         """See `OrderReads.parent`."""
-        async with _Reading(self._pool(), self._within_s) as connection:
+        async with self._reading() as connection:
             row = await reader.parent_of(connection, operation_id)
         return documents.parent_of(row) if row is not None else None
 
     async def order(self, operation_id: str) -> OrderRecord | None:
         """See `OrderReads.order`; all parts are of the same instant."""
         async with (
-            _Reading(self._pool(), self._within_s) as connection,
+            self._reading() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             parent = await reader.parent_of(connection, operation_id)
@@ -117,7 +119,7 @@ class StoredReads:
 
     async def orders(self, query: OrderQuery) -> list[ParentOrder]:
         """See `OrderReads.orders`."""
-        async with _Reading(self._pool(), self._within_s) as connection:
+        async with self._reading() as connection:
             rows = await reader.list_parents(
                 connection,
                 self._desk_id,
@@ -131,21 +133,10 @@ class StoredReads:
             )
         return [documents.parent_of(row) for row in rows]
 
-
-class _Reading:
-    """A connection of the pool for one call; what goes wrong with it becomes StoreUnavailable."""
-
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", within_s: float) -> None:
-        self._pool = pool
-        self._within_s = within_s
-        self._connection: Connection | None = None
-
-    async def __aenter__(self) -> Connection:
+    @asynccontextmanager
+    async def _reading(self) -> AsyncGenerator[Connection]:
         try:
-            self._connection = await self._pool.acquire(timeout=self._within_s)
-        except UNAVAILABLE as error:
+            async with asyncio.timeout(self._within_s), self._pool().acquire() as connection:
+                yield connection
+        except UNAVAILABLE as error:  # A time-out is one of them.
             raise StoreUnavailable(str(error) or repr(error)) from error
-        return self._connection
-
-    async def __aexit__(self, *raised: object) -> None:
-        pass

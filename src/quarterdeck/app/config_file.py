@@ -23,7 +23,7 @@ from quarterdeck.app.settings import DatabaseSection, Settings
 NEAR: Final = 0.6
 
 
-class ConfigFaults(Exception):  # noqa: N818 - says what is wrong
+class ConfigError(Exception):
     """The configuration cannot be used; `faults` lists everything that is wrong with it."""
 
     def __init__(self, source: str, faults: list[Fault]) -> None:
@@ -36,7 +36,7 @@ def read_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
     """Read a configuration file.
 
     Raises:
-        ConfigFaults: with every fault, each naming its place in the file.
+        ConfigError: with every fault, each naming its place in the file.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -44,11 +44,11 @@ def read_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
             return Settings.model_validate(json.loads(text, parse_float=Decimal))
         table = tomllib.loads(text, parse_float=Decimal)
     except ValidationError as error:
-        raise ConfigFaults(str(path), [_explain(detail) for detail in error.errors()]) from error
+        raise ConfigError(str(path), [_explain(detail) for detail in error.errors()]) from error
     except OSError as error:
-        raise ConfigFaults(str(path), [_fault(error.strerror or str(error))]) from error
+        raise ConfigError(str(path), [_fault(error.strerror or str(error))]) from error
     except (UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigFaults(str(path), [_fault(str(error))]) from error
+        raise ConfigError(str(path), [_fault(str(error))]) from error
     return understand(table, environment, source=str(path), folder=path.resolve().parent)
 
 
@@ -64,7 +64,7 @@ def understand(
         folder: what relative paths count from.
 
     Raises:
-        ConfigFaults: with every fault.
+        ConfigError: with every fault.
     """
     expanded, faults = expand(table, environment)
     try:
@@ -72,9 +72,9 @@ def understand(
     except ValidationError as error:
         unexpanded = {fault.place for fault in faults}
         details = [detail for detail in error.errors() if detail["loc"] not in unexpanded]
-        raise ConfigFaults(source, [*faults, *map(_explain, details)]) from error
+        raise ConfigError(source, [*faults, *map(_explain, details)]) from error
     if faults:
-        raise ConfigFaults(source, faults)
+        raise ConfigError(source, faults)
     return _settled(settings, environment, folder)
 
 
@@ -135,7 +135,7 @@ def _settled(settings: Settings, environment: Mapping[str, str], folder: Path) -
             changes["database"] = DatabaseSection(url=SecretStr(url))
         except ValidationError as error:
             text = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise ConfigFaults("environment", [_fault(f"DATABASE_URL: {text}")]) from error
+            raise ConfigError("environment", [_fault(f"DATABASE_URL: {text}")]) from error
     return settings.model_copy(update=changes)
 
 

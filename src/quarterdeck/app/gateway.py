@@ -5,9 +5,10 @@ from quarterdeck.app.settings import AccountSection, Settings
 from quarterdeck.gateways.outbox import Rate
 from quarterdeck.gateways.process import run_gateway
 from quarterdeck.gateways.settings import GatewaySettings
+from quarterdeck.telemetry import logging
 
 
-class UnknownAccount(ValueError):  # noqa: N818 - says what is wrong
+class UnknownAccountError(ValueError):
     """The settings have no such account; the text lists those that there are."""
 
 
@@ -15,12 +16,13 @@ def serve_gateway(settings: Settings, account: str) -> None:
     """Run the gateway of an account until told to stop.
 
     Raises:
-        UnknownAccount: if the settings do not name it.
+        UnknownAccountError: if the settings do not name it.
         ValueError: if its driver does not exist or refuses its settings.
         LockHeldError: if a gateway of the account runs already.
     """
     places = Places(data_dir=settings.desk.data_dir)
     places.make()
+    logging.configure(settings.log.level)
     run_gateway(gateway_settings(settings, places, account))
 
 
@@ -49,4 +51,4 @@ def _section(settings: Settings, account: str) -> AccountSection:
         if section.account == account:
             return section
     known = ", ".join(section.account for section in settings.accounts) or "none"
-    raise UnknownAccount(f"account {account!r} is not in the settings; there are: {known}")
+    raise UnknownAccountError(f"account {account!r} is not in the settings; there are: {known}")

@@ -113,6 +113,6 @@ def _desk(settings: Settings, places: Places) -> Program:
     return Program(
         name="desk",
         command=_ours("desk", places=places),
-        ready=answers(desk.host, desk.port, "/api/health", tls=desk.tls_cert is not None),
+        ready=answers(desk.host, desk.port, "/healthz", tls=desk.tls_cert is not None),
         stage=DESK,
     )

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from quarterdeck.api.keys import Scope, create_key, list_keys
-from quarterdeck.app.config_file import ConfigFaults, read_settings, save_resolved, understand
+from quarterdeck.app.config_file import ConfigError, read_settings, save_resolved, understand
 from quarterdeck.app.defaults import Ports, default_configuration
 from quarterdeck.app.driver_check import driver_faults
 from quarterdeck.app.places import Places, default_data_dir, write_private
@@ -23,7 +23,7 @@ CLI_KEY: Final = "cli"
 USUAL_PORTS: Final = Ports()
 
 
-class CannotStart(Exception):  # noqa: N818 - says what is the case
+class CannotStartError(Exception):
     """The settings cannot be started on this machine; the text says why."""
 
 
@@ -46,12 +46,12 @@ def from_file(path: Path) -> Start:
     """Return what a configuration file asks for.
 
     Raises:
-        ConfigFaults: with every fault of the file.
+        ConfigError: with every fault of the file.
     """
     settings = read_settings(path)
     faults = driver_faults(settings)
     if faults:
-        raise ConfigFaults(str(path), faults)
+        raise ConfigError(str(path), faults)
     return Start(settings=settings, places=Places(data_dir=settings.desk.data_dir))
 
 
@@ -76,9 +76,9 @@ def run(start: Start, on_ready: Callable[[SupervisorState], None]) -> None:
     """Run the system until a signal ends it.
 
     Raises:
-        AlreadyRunning: if a supervisor works on the data folder.
-        CannotStart: if an address is taken or a file is missing.
-        StartFailed: if a program does not come up.
+        AlreadyRunningError: if a supervisor works on the data folder.
+        CannotStartError: if an address is taken or a file is missing.
+        StartError: if a program does not come up.
     """
     places, settings = start.places, start.settings
     places.make()
@@ -87,10 +87,10 @@ def run(start: Start, on_ready: Callable[[SupervisorState], None]) -> None:
             programs = plan(settings, places)
             addresses = [drydock_address(section) for section in settings.drydock]
         except PlanError as error:
-            raise CannotStart(str(error)) from error
+            raise CannotStartError(str(error)) from error
         addresses.append((settings.desk.host, settings.desk.port))
         if busy := busy_ports(addresses):
-            raise CannotStart(f"taken by another program: {', '.join(busy)}")
+            raise CannotStartError(f"taken by another program: {', '.join(busy)}")
         save_resolved(settings, places.settings_file)
         ensure_cli_key(settings, places)
         asyncio.run(Supervisor(programs, places, _describe(start)).run(on_ready))

@@ -34,7 +34,7 @@ class SupervisorState(Struct, frozen=True, kw_only=True):
     processes: dict[str, ChildStatus]
 
 
-class AlreadyRunning(Exception):  # noqa: N818 - says what is the case
+class AlreadyRunningError(Exception):
     """A supervisor works on this data folder; the text names its pid."""
 
 
@@ -42,7 +42,7 @@ class SupervisorLock:
     """Held by one supervisor per data folder for its life.
 
     Raises:
-        AlreadyRunning: if another one holds it.
+        AlreadyRunningError: if another one holds it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,7 +53,7 @@ class SupervisorLock:
         except BlockingIOError:
             pid = self._file.read(32).decode(errors="replace").strip()
             self._file.close()
-            raise AlreadyRunning(
+            raise AlreadyRunningError(
                 f"process {pid} runs on {path.parent.parent} already; stop it first, or give "
                 "this one another data_dir"
             ) from None

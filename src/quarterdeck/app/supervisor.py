@@ -22,7 +22,7 @@ START_S_MAX: Final = 120.0
 EXIT_FORCED: Final = 130
 
 
-class StartFailed(Exception):  # noqa: N818 - says what happened
+class StartError(Exception):
     """A program did not become ready; the text ends with what it said."""
 
 
@@ -68,7 +68,7 @@ class Supervisor:
             on_ready: called once everything is up.
 
         Raises:
-            StartFailed: if a program cannot be brought up; nothing is left running.
+            StartError: if a program cannot be brought up; nothing is left running.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -100,7 +100,7 @@ class Supervisor:
             for child in waiting:
                 hopeless = child.status().exit_code == EXIT_SETTINGS
                 if hopeless or time.monotonic() > deadline_s:
-                    raise StartFailed(_obituary(child))
+                    raise StartError(_obituary(child))
             for task in self._tasks:
                 if task.done():
                     task.result()

@@ -75,7 +75,7 @@ class Desk:
         self._facts: deque[Fact] = deque()
         self._facts_waiting = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
         self._failed = asyncio.Event()
         self.epoch = 0
 
@@ -227,7 +227,16 @@ class Desk:
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Future[None]) -> None:
+        """Hand a bug to the loop's exception handler: a desk that takes no facts must not live."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "the desk's work ended", "exception": error}
+            )
 
 
 def _set(answer: asyncio.Future[Decision], decision: Decision) -> None:

@@ -81,7 +81,11 @@ class GatewayHost:
         return self.front.counts + self.execution.counts + self.venue.counts
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set, then end cleanly: finish requests, say that we are gone."""
+        """Serve until `stop` is set, then end cleanly: finish requests, say that we are gone.
+
+        Raises:
+            ExceptionGroup: if the gateway itself has a bug; a new run starts from what is true.
+        """
         log.info(
             "gateway_up",
             account=self.session.account,
@@ -122,7 +126,10 @@ class GatewayHost:
         )
 
     def _on_command(self, command: wire.Command) -> None:
-        self.execution.take(self.session.command(command, self._clock_ns()))
+        try:
+            self.execution.take(self.session.command(command, self._clock_ns()))
+        except Exception as error:  # noqa: BLE001 - raised again where it ends the process
+            self._tasks.create_task(_raise(error))
 
     def _on_venue_change(self, instruments: tuple[Instrument, ...] | None) -> None:
         if instruments is not None:
@@ -149,3 +156,7 @@ class GatewayHost:
         if next_ns is not None:
             wait_s = max(next_ns - self._clock_ns(), 0) / 1e9
             self._view_timer = self._loop.call_later(wait_s, self._publish_due)
+
+
+async def _raise(error: Exception) -> None:
+    raise error

@@ -1,15 +1,17 @@
 """Named instants at which a test can have this process killed, as by `kill -9`.
 
 Random kills hardly ever hit the few microseconds that matter. These are the instants between which
-the protocol makes its promises; each is passed in production and does nothing there. Set
-`QUARTERDECK_CRASH_AT=name:n` and the process dies the n-th time it reaches that name.
+the protocol makes its promises; each is passed in production and does nothing there. A test sets
+`QUARTERDECK_CRASH_FILE` to a path and writes a name into that file when it likes: whichever process
+next reaches the instant of that name removes the file and dies, so that its next life survives.
 """
 
 import os
 import signal
+from pathlib import Path
 from typing import Final
 
-VARIABLE: Final = "QUARTERDECK_CRASH_AT"
+VARIABLE: Final = "QUARTERDECK_CRASH_FILE"
 
 POINTS: Final = {
     "desk_input_taken": "an input arrived, nothing is decided",
@@ -28,22 +30,18 @@ POINTS: Final = {
 """Every name, and what is true when the process dies there."""
 
 
-class _Plan:
-    """What was asked for: the point, and how many passes are still survived."""
-
-    def __init__(self, text: str) -> None:
-        self.point, _, count = text.partition(":")
-        self.passes_left = int(count or 1)
-        if text and self.point not in POINTS:
-            raise ValueError(f"{VARIABLE} names {self.point!r}; the points are {', '.join(POINTS)}")
-
-
-_plan: Final = _Plan(os.environ.get(VARIABLE, ""))
+_file: Final = os.environ.get(VARIABLE)
 
 
 def reached(point: str) -> None:
     """Pass a named instant; do not survive it if a test asked for that."""
-    if _plan.point == point:
-        _plan.passes_left -= 1
-        if _plan.passes_left <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+    if _file is not None and _asked_for(Path(_file)) == point:
+        Path(_file).unlink(missing_ok=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _asked_for(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None

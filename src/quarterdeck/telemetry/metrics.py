@@ -12,7 +12,14 @@ from enum import StrEnum
 from typing import Any, Final
 
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 PREFIX: Final = "quarterdeck_"
 DECIDE_BUCKETS_S: Final = (
@@ -104,6 +111,7 @@ class Metrics:
 
     def __init__(self, version: str) -> None:
         """Begin at zero."""
+        disable_created_metrics()  # A second series for each: when it was first counted.
         self._registry = CollectorRegistry()
         self._counters: dict[str, Counter] = {}
         self._gauges: dict[str, Gauge] = {}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from quarterdeck.app.cli.exits import EXIT_USAGE, Fail
+from quarterdeck.app.cli.exits import EXIT_USAGE, CommandError
 
 MODULE = "quarterdeck.app.cli"
 
@@ -45,7 +45,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         result = app(arguments, exit_on_error=False, print_error=True)
     except CycloptsError:
         return EXIT_USAGE
-    except Fail as failure:
+    except CommandError as failure:
         sys.stderr.write(f"quarterdeck: {failure}\n")
         return failure.code
     return result if isinstance(result, int) else 0

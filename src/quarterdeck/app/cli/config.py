@@ -9,7 +9,7 @@ from cyclopts import App
 from quarterdeck.app.cli.exits import EXIT_USAGE
 from quarterdeck.app.cli.options import Output
 from quarterdeck.app.cli.printing import print_json
-from quarterdeck.app.config_file import ConfigFaults, plain, read_settings
+from quarterdeck.app.config_file import ConfigError, plain, read_settings
 from quarterdeck.app.driver_check import driver_faults
 from quarterdeck.app.expansion import Fault, dotted
 from quarterdeck.app.settings import Settings
@@ -25,7 +25,7 @@ def check(file: Path, *, output: Output = OUTPUT) -> int:
     try:
         settings = read_settings(file)
         faults = driver_faults(settings)
-    except ConfigFaults as error:
+    except ConfigError as error:
         faults = error.faults
     if output.json:
         print_json({"ok": not faults, "faults": [_document(fault) for fault in faults]})
@@ -41,7 +41,7 @@ def show(file: Path, *, output: Output = OUTPUT) -> int:
     """Print what a file means, defaults filled in and secrets hidden."""
     try:
         shown = plain(read_settings(file), revealed=False)
-    except ConfigFaults as error:
+    except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
     if output.json:

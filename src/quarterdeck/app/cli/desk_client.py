@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from msgspec import Struct
 
-from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE, Fail
+from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE, CommandError
 from quarterdeck.app.cli.options import Access
 from quarterdeck.app.places import Places, default_data_dir
 
@@ -24,7 +24,7 @@ SERVICE_UNAVAILABLE: Final = 503
 HOW_TO_START: Final = "start one with `quarterdeck up`, or name one with --url"
 
 
-class Refusal(Fail):
+class RefusalError(CommandError):
     """The desk said no; `error` is its code, field and text."""
 
     def __init__(self, status: int, error: dict[str, Any]) -> None:
@@ -45,7 +45,7 @@ class DeskClient(Struct, frozen=True, kw_only=True):
         """GET a resource; parameters that are None are left out.
 
         Raises:
-            Fail: if the desk refuses or cannot be reached.
+            CommandError: if the desk refuses or cannot be reached.
         """
         given = {name: _query(value) for name, value in query.items() if value is not None}
         return self.ask("GET", f"{path}?{urlencode(given)}" if given else path)
@@ -58,8 +58,8 @@ class DeskClient(Struct, frozen=True, kw_only=True):
         """Return the decoded answer.
 
         Raises:
-            Refusal: if the desk said no.
-            Fail: if it cannot be reached.
+            RefusalError: if the desk said no.
+            CommandError: if it cannot be reached.
         """
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         payload = None
@@ -72,7 +72,7 @@ class DeskClient(Struct, frozen=True, kw_only=True):
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise Fail(
+            raise CommandError(
                 f"no desk answers at {self.url} ({error}); {HOW_TO_START}", EXIT_UNREACHABLE
             ) from error
         finally:
@@ -80,8 +80,7 @@ class DeskClient(Struct, frozen=True, kw_only=True):
         decoded = _decode(content)
         if answer.status >= HTTP_ERRORS_FROM:
             refused = decoded.get("error") if isinstance(decoded, dict) else None
-            known = isinstance(refused, dict)
-            raise Refusal(answer.status, refused if known else {"text": decoded})
+            raise RefusalError(answer.status, dict(refused or {"code": "http", "text": decoded}))
         return decoded
 
 
@@ -89,7 +88,7 @@ def desk_client(access: Access) -> DeskClient:
     """Return the client that the options, the environment or the data folder lead to.
 
     Raises:
-        Fail: if no desk is known, or no token.
+        CommandError: if no desk is known, or no token.
     """
     places = Places(data_dir=access.data_dir or default_data_dir(os.environ))
     return DeskClient(url=access.url or _running_url(places), token=_token(access, places))
@@ -104,7 +103,7 @@ def _running_url(places: Places) -> str:
     try:
         state = json.loads(places.state_file.read_bytes())
     except (OSError, ValueError) as error:
-        raise Fail(
+        raise CommandError(
             f"no desk runs on {places.data_dir}; {HOW_TO_START}", EXIT_UNREACHABLE
         ) from error
     return str(state["url"])
@@ -120,13 +119,13 @@ def _token(access: Access, places: Places) -> str:
     except OSError as error:
         if access.token_file is None:
             return ""  # What needs no key works without; the rest is answered with a clear 401.
-        raise Fail(f"{file}: {error.strerror}", EXIT_USAGE) from error
+        raise CommandError(f"{file}: {error.strerror}", EXIT_USAGE) from error
 
 
 def _connection(url: str) -> http.client.HTTPConnection:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Fail(f"{url}: an address starts with http:// or https://", EXIT_USAGE)
+        raise CommandError(f"{url}: an address starts with http:// or https://", EXIT_USAGE)
     if parts.scheme == "https":
         return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
     return http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)

@@ -10,7 +10,7 @@ EXIT_UNREACHABLE: Final = 3
 """The desk or its database does not answer."""
 
 
-class Fail(Exception):  # noqa: N818 - ends a command, and is not always an error
+class CommandError(Exception):
     """Ends the command with a message on standard error and an exit code."""
 
     def __init__(self, text: str, code: int = EXIT_REFUSED) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from cyclopts import App
 
-from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_UNREACHABLE, Fail
+from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_UNREACHABLE, CommandError
 from quarterdeck.app.cli.options import Source
 from quarterdeck.app.cli.printing import print_fields, print_json
 from quarterdeck.app.cli.settings_source import dsn_of, settings_of
@@ -27,7 +27,7 @@ def verify(*, source: Source = SOURCE) -> int:
         report: JournalReport = asyncio.run(check_journal(dsn_of(settings), settings.desk.id))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         text = f"the database cannot be read: {error!r}"
-        raise Fail(text, EXIT_UNREACHABLE) from error
+        raise CommandError(text, EXIT_UNREACHABLE) from error
     tables = report.tables
     document: dict[str, Any] = {
         "ok": report.ok,

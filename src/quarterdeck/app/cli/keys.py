@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from quarterdeck.api.keys import ApiKey, KeyFileError, Scope, create_key, list_keys, revoke_key
-from quarterdeck.app.cli.exits import Fail
+from quarterdeck.app.cli.exits import CommandError
 from quarterdeck.app.cli.options import Source
 from quarterdeck.app.cli.printing import print_fields, print_json, print_rows
 from quarterdeck.app.cli.settings_source import places_of, settings_of
@@ -37,13 +37,13 @@ def create(
     now_ns = time.time_ns()
     expires_ns = None if expires_days is None else now_ns + expires_days * DAY_NS
     if not scopes:
-        raise Fail(f"name at least one scope: {', '.join(Scope)}", 2)
+        raise CommandError(f"name at least one scope: {', '.join(Scope)}", 2)
     try:
         token = create_key(
             _file(source), key_id=key_id, scopes=scopes, now_ns=now_ns, expires_ns=expires_ns
         )
     except KeyFileError as error:
-        raise Fail(str(error)) from error
+        raise CommandError(str(error)) from error
     if source.json:
         print_json({"id": key_id, "token": token.text})
     else:
@@ -56,7 +56,7 @@ def list_(*, source: Source = SOURCE) -> None:
     try:
         keys = [_document(key) for key in list_keys(_file(source))]
     except KeyFileError as error:
-        raise Fail(str(error)) from error
+        raise CommandError(str(error)) from error
     if source.json:
         print_json({"keys": keys})
     else:
@@ -69,7 +69,7 @@ def revoke(key_id: str, *, source: Source = SOURCE) -> None:
     try:
         key = _document(revoke_key(_file(source), key_id, time.time_ns()))
     except KeyFileError as error:
-        raise Fail(str(error)) from error
+        raise CommandError(str(error)) from error
     if source.json:
         print_json(key)
     else:

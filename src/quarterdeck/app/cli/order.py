@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from quarterdeck.app.cli.desk_client import DeskClient, Refusal, desk_client, segment
+from quarterdeck.app.cli.desk_client import RefusalError, desk_client, segment
 from quarterdeck.app.cli.exits import EXIT_REFUSED
 from quarterdeck.app.cli.options import Access
 from quarterdeck.app.cli.printing import print_fields, print_json, print_rows
@@ -17,20 +17,44 @@ Flag = Annotated[bool, Parameter(negative="")]
 ACCESS = Access()
 
 SHOWN = (
-    "operation_id", "state", "reason", "instrument", "account", "side", "order_type", "quantity",
-    "limit_px", "filled", "avg_px", "created_ns",
-)  # fmt: skip
+    "operation_id",
+    "state",
+    "reason",
+    "detail",
+    "instrument_key",
+    "account",
+    "side",
+    "order_type",
+    "quantity",
+    "price",
+    "filled",
+    "avg_px",
+    "fees",
+    "created_ns",
+)
+LISTED = (
+    "operation_id",
+    "created_ns",
+    "state",
+    "side",
+    "quantity",
+    "price",
+    "filled",
+    "avg_px",
+    "instrument_key",
+)
 CHILDREN = (
     "child_no",
-    "client_order_id",
     "state",
     "reason",
     "quantity",
-    "limit_px",
+    "price",
     "filled",
+    "avg_px",
     "venue_order_id",
 )
-FILLS = ("trade_id", "side", "quantity", "px", "fee", "fee_asset", "liquidity", "at_ns")
+FILLS = ("trade_id", "side", "quantity", "price", "fee", "fee_asset", "maker", "at_ns")
+EVENTS = ("seq", "at_ns", "cause", "event")
 
 
 @app.command
@@ -88,7 +112,7 @@ def submit(
     body = {name: value for name, value in given.items() if value is not None}
     try:
         answer = desk_client(access).post("/api/orders", body)
-    except Refusal as refusal:
+    except RefusalError as refusal:
         if access.json:
             print_json({"operation_id": body["operation_id"], "error": refusal.error})
             return refusal.code
@@ -113,10 +137,13 @@ def show(operation_id: str, *, access: Access = ACCESS) -> None:
     if access.json:
         print_json(answer)
         return
-    order = answer.get("order", answer)
-    print_fields("order", {name: order[name] for name in SHOWN if name in order})
-    print_rows("children", CHILDREN, answer.get("children", ()))
-    print_rows("fills", FILLS, answer.get("fills", ()))
+    print_fields("order", {name: answer["order"][name] for name in SHOWN})
+    print_rows("children", CHILDREN, answer["children"])
+    for name, columns in (("fills", FILLS), ("events", EVENTS)):
+        if answer[name] is not None:
+            print_rows(name, columns, answer[name])
+        else:
+            print(f"{name}: the database cannot be read now")
 
 
 @app.command(name="list")
@@ -150,7 +177,7 @@ def list_(
     if access.json:
         print_json(answer)
     else:
-        print_rows("orders", SHOWN, answer["orders"])
+        print_rows("orders", LISTED, answer["orders"])
 
 
 @app.command
@@ -182,12 +209,6 @@ def new_operation_id() -> str:
     value = value & ~(3 << 62) | 2 << 62
     text = f"{value:032x}"
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-
-
-def fetch_order(client: DeskClient, operation_id: str) -> dict[str, Any]:
-    """Return an order with everything that belongs to it."""
-    answer: dict[str, Any] = client.get(f"/api/orders/{segment(operation_id)}")
-    return answer
 
 
 def _show(answer: Any, access: Access) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_USAGE, Fail
-from quarterdeck.app.config_file import ConfigFaults, read_settings
+from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_USAGE, CommandError
+from quarterdeck.app.config_file import ConfigError, read_settings
 from quarterdeck.app.settings import Settings
 
 Config = Annotated[Path, Parameter(env_var="QUARTERDECK_CONFIG")]
@@ -40,9 +40,9 @@ def gateway(*, config: Config, account: str) -> int:
     try:
         serve_gateway(_settings(config), account)
     except LockHeldError as error:
-        raise Fail(str(error), EXIT_REFUSED) from error
+        raise CommandError(str(error), EXIT_REFUSED) from error
     except (ValueError, PermissionError) as error:
-        raise Fail(str(error), EXIT_USAGE) from error
+        raise CommandError(str(error), EXIT_USAGE) from error
     return 0
 
 
@@ -60,14 +60,14 @@ def postgres(*, config: Config) -> int:
     try:
         return 0 if serve_postgres(_settings(config)) else EXIT_REFUSED
     except EmbeddedError as error:
-        raise Fail(str(error), EXIT_REFUSED) from error
+        raise CommandError(str(error), EXIT_REFUSED) from error
     except (ClusterError, PostgresMissingError, LookupError, PermissionError) as error:
-        raise Fail(str(error), EXIT_USAGE) from error
+        raise CommandError(str(error), EXIT_USAGE) from error
 
 
 def _settings(config: Path) -> Settings:
     try:
         return read_settings(config)
-    except ConfigFaults as error:
+    except ConfigError as error:
         sys.stderr.write(f"{error}\n")
-        raise Fail("the configuration cannot be used", EXIT_USAGE) from error
+        raise CommandError("the configuration cannot be used", EXIT_USAGE) from error

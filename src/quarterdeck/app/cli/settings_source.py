@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from quarterdeck.app.cli.exits import EXIT_UNREACHABLE, EXIT_USAGE, Fail
+from quarterdeck.app.cli.exits import EXIT_UNREACHABLE, EXIT_USAGE, CommandError
 from quarterdeck.app.cli.options import Source
-from quarterdeck.app.config_file import ConfigFaults, read_settings
+from quarterdeck.app.config_file import ConfigError, read_settings
 from quarterdeck.app.places import Places, default_data_dir
 from quarterdeck.app.settings import Settings
 
@@ -14,13 +14,13 @@ def settings_of(source: Source) -> Settings:
     """Return the settings of the file that is named, else of the data folder's last start.
 
     Raises:
-        Fail: if there are none, or they cannot be used.
+        CommandError: if there are none, or they cannot be used.
     """
     file = source.config or _last_start(source.data_dir)
     try:
         return read_settings(file)
-    except ConfigFaults as error:
-        raise Fail(str(error), EXIT_USAGE) from error
+    except ConfigError as error:
+        raise CommandError(str(error), EXIT_USAGE) from error
 
 
 def places_of(settings: Settings) -> Places:
@@ -32,7 +32,7 @@ def dsn_of(settings: Settings) -> str:
     """Return how to reach the database.
 
     Raises:
-        Fail: if it is the embedded one and does not run.
+        CommandError: if it is the embedded one and does not run.
     """
     if settings.database.url is not None:
         return settings.database.url.get_secret_value()
@@ -40,7 +40,7 @@ def dsn_of(settings: Settings) -> str:
     try:
         return file.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise Fail(
+        raise CommandError(
             f"the embedded database of {settings.desk.data_dir} does not run; start it with "
             "`quarterdeck up`",
             EXIT_UNREACHABLE,
@@ -50,7 +50,7 @@ def dsn_of(settings: Settings) -> str:
 def _last_start(data_dir: Path | None) -> Path:
     places = Places(data_dir=data_dir or default_data_dir(os.environ))
     if not places.settings_file.exists():
-        raise Fail(
+        raise CommandError(
             f"{places.data_dir} was never started; name a --config, or another --data-dir",
             EXIT_USAGE,
         )

@@ -4,14 +4,14 @@ import sys
 
 import msgspec
 
-from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_USAGE, Fail
+from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_USAGE, CommandError
 from quarterdeck.app.cli.options import Source
 from quarterdeck.app.cli.printing import print_json
-from quarterdeck.app.config_file import ConfigFaults
+from quarterdeck.app.config_file import ConfigError
 from quarterdeck.app.defaults import SAMPLE_DATA
-from quarterdeck.app.start import CannotStart, Start, from_defaults, from_file, run
-from quarterdeck.app.state_file import AlreadyRunning, SupervisorState
-from quarterdeck.app.supervisor import StartFailed
+from quarterdeck.app.start import CannotStartError, Start, from_defaults, from_file, run
+from quarterdeck.app.state_file import AlreadyRunningError, SupervisorState
+from quarterdeck.app.supervisor import StartError
 
 SOURCE = Source()
 
@@ -24,8 +24,8 @@ def up(*, source: Source = SOURCE) -> int:
     """
     try:
         start = from_file(source.config) if source.config else from_defaults(source.data_dir)
-    except ConfigFaults as error:
-        raise Fail(str(error), EXIT_USAGE) from error
+    except ConfigError as error:
+        raise CommandError(str(error), EXIT_USAGE) from error
     if not source.json:
         sys.stderr.write(f"starting on {start.places.data_dir} …\n")
 
@@ -37,8 +37,8 @@ def up(*, source: Source = SOURCE) -> int:
 
     try:
         run(start, on_ready)
-    except (AlreadyRunning, CannotStart, StartFailed, PermissionError) as error:
-        raise Fail(str(error), EXIT_REFUSED) from error
+    except (AlreadyRunningError, CannotStartError, StartError, PermissionError) as error:
+        raise CommandError(str(error), EXIT_REFUSED) from error
     if not source.json:
         sys.stderr.write("stopped\n")
     return 0

@@ -6,17 +6,17 @@ from quarterdeck.app.cli.options import Access
 from quarterdeck.app.cli.printing import print_fields, print_json, print_rows
 
 ACCESS = Access()
-POSITIONS = ("account", "instrument", "quantity", "avg_px", "realised", "unrealised", "fees")
-HOLDINGS = ("account", "asset", "total", "reserved", "free", "unexplained")
-VENUES = (
+POSITIONS = (
     "account",
-    "venue",
-    "connected",
-    "gate_open",
-    "gate_reason",
-    "gateway_epoch",
-    "reconciled_ns",
+    "instrument_key",
+    "quantity",
+    "avg_px",
+    "realised",
+    "unrealised",
+    "currency",
 )
+HOLDINGS = ("account", "asset", "total", "reserved", "free", "traded", "fees", "unexplained")
+VENUES = ("account", "venue", "simulated", "connected", "gate_open", "gate_reason", "gateway_epoch")
 
 
 def positions(*, access: Access = ACCESS) -> None:
@@ -35,7 +35,7 @@ def venues(*, access: Access = ACCESS) -> None:
     if access.json:
         print_json(answer)
     else:
-        print_rows("accounts", VENUES, answer["venues"])
+        print_rows("accounts", VENUES, answer["accounts"])
 
 
 def health(*, access: Access = ACCESS) -> int:

@@ -58,7 +58,7 @@ def lost(draft: Draft, fact: facts.GatewayLost) -> None:
 
 
 def ask_snapshot(draft: Draft, name: str) -> None:
-    """Ask what the venue holds for an account, and look again later whether it came."""
+    """Ask what the venue holds for an account, now and again for as long as it is connected."""
     account = draft.state.accounts.get(name)
     if account is None or not account.connected:
         return

@@ -11,7 +11,7 @@ from quarterdeck.core.desk.plan import ask_cancel, plan
 from quarterdeck.core.desk.state import AssetKey
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model import facts
-from quarterdeck.core.model.account import AbsenceProof
+from quarterdeck.core.model.account import AbsenceProof, Capabilities
 from quarterdeck.core.model.child import ChildOrder
 from quarterdeck.core.model.ids import is_ours
 from quarterdeck.core.model.intents import WakeChild
@@ -212,12 +212,12 @@ def not_found(draft: Draft, fact: facts.OrderNotFound) -> None:
     if child.status is not ChildStatus.UNKNOWN or child.acknowledged_ns is not None:
         return
     account = draft.state.accounts.get(child.account)
-    if account is None or account.capabilities.absence_proof is AbsenceProof.NONE:
-        return
-    if child.held_until_ns is None:
+    if account is None:
         return
     can = account.capabilities
-    provable_ns = child.held_until_ns + can.absence_window_ns
+    provable_ns = _provable_ns(child, can)
+    if provable_ns is None:
+        return
     if fact.asked_ns < provable_ns:
         draft.ask(WakeChild(at_ns=provable_ns, client_order_id=child.client_order_id))
         return
@@ -232,6 +232,19 @@ def not_found(draft: Draft, fact: facts.OrderNotFound) -> None:
         return
     draft.emit(ev.ChildAbsent(client_order_id=child.client_order_id))
     plan(draft, child.operation_id)
+
+
+def _provable_ns(child: ChildOrder, can: Capabilities) -> int | None:
+    """Return from when on a query that finds nothing counts as a proof; None while none does."""
+    if can.absence_proof is AbsenceProof.NONE:
+        return None
+    if child.held_until_ns is not None:
+        return child.held_until_ns + can.absence_window_ns
+    if can.absence_proof is AbsenceProof.VALIDITY_WINDOW:
+        # The report that the send is over may be lost. It is over all the same: no request is
+        # valid for longer than the window after the send deadline.
+        return child.send_by_ns + can.absence_window_ns
+    return None
 
 
 def _acknowledge(draft: Draft, child: ChildOrder, venue_order_id: str, at_ns: int) -> None:

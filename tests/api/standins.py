@@ -1,0 +1,412 @@
+"""A desk that runs in one test: the real core and shell over a journal and gateways in memory."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+from msgspec import Struct
+
+from quarterdeck.api.endpoint import Services
+from quarterdeck.api.keys import KeyRing, Scope, create_key
+from quarterdeck.api.live import create_app
+from quarterdeck.api.reads import OrderQuery, OrderRecord
+from quarterdeck.core.desk.state import DeskState
+from quarterdeck.core.model import facts
+from quarterdeck.core.model.account import AbsenceProof, Capabilities
+from quarterdeck.core.model.child import ChildOrder
+from quarterdeck.core.model.commands import SetLimits
+from quarterdeck.core.model.facts import Balance, GatewayConnected, Trade, VenueSnapshot
+from quarterdeck.core.model.instrument import Instrument, Settlement
+from quarterdeck.core.model.intents import RequestSnapshot, SendChild
+from quarterdeck.core.model.limits import InstrumentLimits
+from quarterdeck.core.model.market import MarketView
+from quarterdeck.core.model.order import ParentOrder
+from quarterdeck.core.model.reasons import Reason
+from quarterdeck.desk.desk import Desk
+from quarterdeck.desk.emergency import EmergencyFile
+from quarterdeck.ports import GatewayCommand, JournalEntry
+from quarterdeck.store.rows import JournalRow
+from quarterdeck.telemetry.metrics import Metrics
+from quarterdeck.telemetry.watcher import TelemetryWatcher
+
+ACCOUNT = "binance-main"
+VENUE = "BINANCE-SPOT"
+BTC = "BINANCE-SPOT:SPOT_PAIR:BTC-USDT"
+ETH = "BINANCE-SPOT:SPOT_PAIR:ETH-USDT"
+GATEWAY_EPOCH = 7
+START_NS = 1_790_000_000_000_000_000
+
+CAPABILITIES = Capabilities(
+    order_types=("MARKET", "LIMIT"),
+    times_in_force=("GTC", "IOC", "FOK", "GTD"),
+    post_only=True,
+    reduce_only=True,
+    modify=False,
+    absence_proof=AbsenceProof.SESSION_CLOSED,
+    query_retention_ns=10**18,
+    simulated=True,
+)
+
+
+def spot(name: str, base: str) -> Instrument:
+    return Instrument(
+        id=name,
+        symbol=name.rpartition(":")[2].replace("-", ""),
+        settlement=Settlement.SPOT,
+        base=base,
+        quote="USDT",
+        settle="USDT",
+        tick_px=Decimal("0.01"),
+        lot_qty=Decimal("0.00001"),
+        min_qty=Decimal("0.00001"),
+        max_qty=Decimal(9000),
+        min_notional=Decimal(5),
+    )
+
+
+INSTRUMENTS = (spot(BTC, "BTC"), spot(ETH, "ETH"))
+LIMITS = InstrumentLimits(
+    max_order_qty=Decimal(10),
+    max_order_notional=Decimal(600_000),
+    collar_bps=Decimal(500),
+    reference_age_ms_max=60_000,
+)
+
+
+class TickingClock:
+    """A clock that tests move, and that never shows the same time twice."""
+
+    def __init__(self) -> None:
+        self.at_ns = START_NS
+
+    def now_ns(self) -> int:
+        self.at_ns += 1_000
+        return self.at_ns
+
+
+class MemoryRecord:
+    """The durable side: a journal that can fail, a store of orders, and what the API reads."""
+
+    def __init__(self) -> None:
+        self.entries: list[JournalEntry] = []
+        self.parents: dict[str, ParentOrder] = {}
+        self.children: dict[str, dict[int, ChildOrder]] = {}
+        self.fills: dict[str, list[Trade]] = {}
+        self.failed: Callable[[str], None] | None = None
+        self.unreadable: str | None = None
+        self.stalled = False
+        """Whether entries are taken and never become durable."""
+
+    # ports.Journal
+
+    def append(self, entry: JournalEntry, on_durable: Callable[[], None]) -> None:
+        if not self.stalled:
+            asyncio.get_running_loop().call_soon(self._commit, entry, on_durable)
+
+    def _commit(self, entry: JournalEntry, on_durable: Callable[[], None]) -> None:
+        self.entries.append(entry)
+        self.parents.update((parent.id, parent) for parent in entry.parents)
+        for child in entry.children:
+            self.children.setdefault(child.operation_id, {})[child.child_no] = child
+        for fill in entry.fills:
+            if fill.operation_id is not None:
+                self.fills.setdefault(fill.operation_id, []).append(fill.trade)
+        on_durable()
+
+    # desk.loader.OrderStore and api.reads.OrderReads, which name their methods differently
+
+    async def parent(self, operation_id: str) -> ParentOrder | None:
+        self._readable()
+        return self.parents.get(operation_id)
+
+    async def order(self, operation_id: str) -> OrderRecord | None:
+        self._readable()
+        parent = self.parents.get(operation_id)
+        if parent is None:
+            return None
+        return OrderRecord(
+            parent=parent,
+            children=tuple(self._children_of(operation_id)),
+            fills=tuple(self.fills.get(operation_id, ())),
+            journal=tuple(self._row(e) for e in self.entries if operation_id in e.refs),
+        )
+
+    async def orders(self, query: OrderQuery) -> list[ParentOrder]:
+        self._readable()
+        found = sorted(self.parents.values(), key=lambda p: (p.created_ns, p.id), reverse=True)
+        return [parent for parent in found if _matches(query, parent)][: query.limit]
+
+    def store(self) -> "MemoryStore":
+        return MemoryStore(self)
+
+    def _children_of(self, operation_id: str) -> list[ChildOrder]:
+        return [child for _, child in sorted(self.children.get(operation_id, {}).items())]
+
+    def _readable(self) -> None:
+        if self.unreadable is not None:
+            raise ConnectionRefusedError(self.unreadable)
+
+    @staticmethod
+    def _row(entry: JournalEntry) -> JournalRow:
+        return JournalRow(
+            seq=entry.seq,
+            epoch=1,
+            at_ns=entry.at_ns,
+            kind=entry.kind,
+            body=entry.body.decode(),
+            prev_hash=b"",
+            hash=b"",
+        )
+
+
+def _matches(query: OrderQuery, parent: ParentOrder) -> bool:
+    mark = (query.before_ns, query.before_id or "")
+    return (
+        query.live in {None, parent.status.is_live}
+        and query.state in {None, parent.status}
+        and query.strategy_id in {None, parent.terms.strategy_id}
+        and query.instrument in {None, parent.terms.instrument}
+        and (query.before_ns is None or (parent.created_ns, parent.id) < mark)
+    )
+
+
+class MemoryStore:
+    def __init__(self, record: MemoryRecord) -> None:
+        self._record = record
+
+    async def orders(
+        self, operation_ids: Iterable[str], client_order_ids: Iterable[str]
+    ) -> list[tuple[ParentOrder, tuple[ChildOrder, ...]]]:
+        del client_order_ids
+        if self._record.unreadable is not None:
+            raise ConnectionRefusedError(self._record.unreadable)
+        return [
+            (self._record.parents[name], tuple(self._record._children_of(name)))
+            for name in operation_ids
+            if name in self._record.parents
+        ]
+
+
+class MemorySession:
+    def __init__(self, record: MemoryRecord) -> None:
+        self.epoch = 1
+        self.state = DeskState()
+        self.last_seq = 0
+        self.journal = record
+        self.store = record.store()
+
+    async def close(self) -> None:
+        return
+
+
+class StandInGateway:
+    """Takes commands, keeps them, and answers a request for a snapshot like a calm venue."""
+
+    def __init__(self) -> None:
+        self.sent: list[GatewayCommand] = []
+        self.desk: Desk | None = None
+        self.down = False
+        self.clock: TickingClock | None = None
+
+    def set_epoch(self, desk_epoch: int) -> None:
+        del desk_epoch
+
+    def send(self, command: GatewayCommand) -> Reason | None:
+        if self.down:
+            return Reason.GATEWAY_DOWN
+        self.sent.append(command)
+        if isinstance(command, RequestSnapshot):
+            assert self.desk is not None
+            self.desk.on_fact(self.snapshot(command))
+        return None
+
+    def snapshot(self, command: RequestSnapshot) -> VenueSnapshot:
+        assert self.clock is not None
+        return VenueSnapshot(
+            account=command.account,
+            gateway_epoch=GATEWAY_EPOCH,
+            asked_ns=self.clock.now_ns(),
+            trades_from_ns=command.trades_from_ns,
+            orders=(),
+            trades=(),
+            balances=(
+                Balance(asset="BTC", total=Decimal(5)),
+                Balance(asset="USDT", total=Decimal(1_000_000)),
+            ),
+            positions=(),
+        )
+
+    def children(self) -> list[ChildOrder]:
+        return [command.child for command in self.sent if isinstance(command, SendChild)]
+
+
+class Rig(Struct, frozen=True, kw_only=True):
+    """A running desk with its API, and everything a test wants to hold of it."""
+
+    desk: Desk
+    record: MemoryRecord
+    gateway: StandInGateway
+    clock: TickingClock
+    metrics: Metrics
+    app: FastAPI
+    client: httpx.AsyncClient
+    tokens: dict[str, str]
+    bugs: list[Exception]
+    key_file: Path
+
+    def stored(self) -> tuple[int, int]:
+        """How much is durable, and how much was sent."""
+        return len(self.record.entries), len(self.gateway.sent)
+
+    async def settled(self, condition: Callable[[], object], within_s: float = 5.0) -> None:
+        """Wait for a condition; the loop's other tasks run meanwhile."""
+        deadline = asyncio.get_running_loop().time() + within_s
+        while not condition():
+            assert asyncio.get_running_loop().time() < deadline, "the condition never came true"
+            await asyncio.sleep(0.001)
+
+    def fill(self, child: ChildOrder, quantity: str, px: str, trade_id: str) -> None:
+        """Report an execution as a venue would."""
+        self.desk.on_fact(
+            facts.Trade(
+                account=child.account,
+                instrument=child.instrument,
+                trade_id=trade_id,
+                client_order_id=child.client_order_id,
+                venue_order_id=f"V-{child.client_order_id[-4:]}",
+                side=child.side,
+                quantity=Decimal(quantity),
+                px=Decimal(px),
+                fee=Decimal("0.10"),
+                fee_asset="USDT",
+                maker=False,
+                at_ns=self.clock.now_ns(),
+            )
+        )
+
+    def acknowledge(self, child: ChildOrder) -> None:
+        self.desk.on_fact(
+            facts.OrderAccepted(
+                account=child.account,
+                client_order_id=child.client_order_id,
+                venue_order_id=f"V-{child.client_order_id[-4:]}",
+                at_ns=self.clock.now_ns(),
+            )
+        )
+
+    def close(self, child: ChildOrder, filled: str = "0") -> None:
+        self.desk.on_fact(
+            facts.OrderClosed(
+                account=child.account,
+                client_order_id=child.client_order_id,
+                venue_order_id=None,
+                status=facts.VenueStatus.CANCELED,
+                filled=Decimal(filled),
+                at_ns=self.clock.now_ns(),
+            )
+        )
+
+    def show_market(self, instrument: str, bid_px: str, ask_px: str) -> None:
+        self.desk.on_view(
+            ACCOUNT,
+            MarketView(
+                instrument=instrument,
+                bids=((Decimal(bid_px), Decimal(2)),),
+                asks=((Decimal(ask_px), Decimal(2)),),
+                seq=1,
+                at_ns=self.clock.now_ns(),
+            ),
+        )
+
+
+@asynccontextmanager
+async def running_desk(folder: Path) -> AsyncGenerator[Rig]:
+    """Run a desk whose one account is connected, reconciled, funded and has a market."""
+    record, gateway, clock = MemoryRecord(), StandInGateway(), TickingClock()
+    metrics = Metrics("test")
+
+    async def open_session(failed: Callable[[str], None]) -> MemorySession:
+        await asyncio.sleep(0)
+        while record.unreadable is not None:
+            await asyncio.sleep(0.001)
+        record.failed = failed
+        session = MemorySession(record)
+        session.epoch = 1
+        return session
+
+    desk = Desk(
+        open_session=open_session,
+        links=gateway,
+        clock=clock,
+        watcher=TelemetryWatcher(metrics),
+        emergency=EmergencyFile(folder / "emergency.jsonl"),
+    )
+    gateway.desk, gateway.clock = desk, clock
+    await desk.start()
+    key_file = folder / "keys.json"
+    tokens = {
+        scope.value: create_key(
+            key_file, key_id=scope.value, scopes=[scope], now_ns=clock.now_ns()
+        ).text
+        for scope in Scope
+    }
+    tokens["all"] = create_key(
+        key_file, key_id="all", scopes=list(Scope), now_ns=clock.now_ns()
+    ).text
+    bugs: list[Exception] = []
+    services = Services(
+        desk=desk,
+        reads=record,
+        keys=KeyRing(key_file, clock, on_fault=_raise),
+        metrics=metrics,
+        clock=clock,
+        links=dict,
+        version="test",
+        on_bug=bugs.append,
+    )
+    app = create_app(services)
+    transport = httpx.ASGITransport(app=app)
+    headers = {"authorization": f"Bearer {tokens['all']}"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://desk", headers=headers
+    ) as client:
+        rig = Rig(
+            desk=desk,
+            record=record,
+            gateway=gateway,
+            clock=clock,
+            metrics=metrics,
+            app=app,
+            client=client,
+            tokens=tokens,
+            bugs=bugs,
+            key_file=key_file,
+        )
+        await _open_account(rig)
+        yield rig
+    await desk.stop()
+
+
+async def _open_account(rig: Rig) -> None:
+    limits = {BTC: LIMITS, ETH: LIMITS}
+    assert await rig.desk.execute(SetLimits(limits=limits, by="test")) is None
+    rig.desk.on_fact(
+        GatewayConnected(
+            account=ACCOUNT,
+            venue=VENUE,
+            gateway_epoch=GATEWAY_EPOCH,
+            capabilities=CAPABILITIES,
+            instruments=INSTRUMENTS,
+        )
+    )
+    state = rig.desk.engine.state
+    await rig.settled(lambda: ACCOUNT in state.accounts and state.accounts[ACCOUNT].gate_open)
+    rig.show_market(BTC, "50000.00", "50001.00")
+
+
+def _raise(text: str) -> None:
+    raise AssertionError(text)

@@ -1,0 +1,35 @@
+"""Every broken variant of the protocol is found out, and what is not broken passes the same seeds."""
+
+import pytest
+
+from quarterdeck.core.model.order import IllegalDecision
+from tests.mutation.variants import VARIANTS, Variant
+from tests.simulation.scenario import simulate
+from tests.simulation.world import Violation
+
+SEEDS_MAX = 60
+"""How many runs a mistake may survive."""
+
+
+def found_out(variant: Variant) -> tuple[int, str] | None:
+    """Return the first seed that objects to a variant, and how."""
+    for seed in range(1, SEEDS_MAX + 1):
+        with variant.broken():
+            try:
+                simulate(seed, variant.parts)
+            except (Violation, IllegalDecision) as objection:
+                return seed, str(objection)
+    return None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_mistake_is_found_out(variant: Variant) -> None:
+    found = found_out(variant)
+    assert found is not None, f"{SEEDS_MAX} seeds find nothing wrong with {variant.name}"
+
+
+@pytest.mark.slow
+def test_the_same_seeds_pass_unbroken() -> None:
+    for seed in range(1, SEEDS_MAX + 1):
+        simulate(seed)

@@ -1,0 +1,175 @@
+"""The verdict over a run that has come to rest: the desk's books, the venue's and the clients'."""
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from drydock.core.money import PICO
+from quarterdeck.core.desk.state import DeskState, position_key
+from quarterdeck.core.model.decimals import ZERO
+from quarterdeck.core.model.holding import Holding
+from quarterdeck.core.model.ids import is_ours
+from quarterdeck.core.model.status import ChildStatus
+from quarterdeck.desk.record import decode_body
+from tests.simulation.auditor import Auditor
+from tests.simulation.client import Client
+from tests.simulation.desk import SimDesk
+from tests.simulation.disk import Disk
+from tests.simulation.market import ACCOUNT, PERPETUAL
+from tests.simulation.plan import Plan
+from tests.simulation.venue import BALANCES, STATUSES, SimVenue
+
+TOLERANCE: Final = Decimal("1e-8")
+"""The venue cuts each realised gain to 12 places; we keep 36."""
+
+
+def image(state: DeskState) -> dict[str, object]:
+    """Return a state as plain values, so that equal states compare equal."""
+    maps = {
+        "parents": state.parents,
+        "children": state.children,
+        "accounts": state.accounts,
+        "instruments": state.instruments,
+        "positions": {"|".join(key): value for key, value in state.positions.items()},
+        "holdings": {"|".join(key): value for key, value in state.holdings.items()},
+        "reserved": {"|".join(key): value for key, value in state.reserved.items() if value},
+        "halted": {"|".join(key): value for key, value in state.halted.items()},
+        "external": {"|".join(key): value for key, value in state.external_trades.items()},
+        "limits": state.limits,
+        "trading_state": state.trading_state,
+    }
+    plain = {name: dict(value) if hasattr(value, "items") else value for name, value in maps.items()}
+    built: dict[str, object] = msgspec.to_builtins(plain)
+    return built
+
+
+def unrest(desk: SimDesk, client: Client, disk: Disk) -> list[str]:
+    """Return what has not come to rest yet."""
+    engine = desk.engine
+    assert engine is not None
+    found = [f"{request.command} unanswered" for request in client.requests if not request.answered]
+    if engine.frozen is not None or engine.pending:
+        found.append("the desk is frozen or writing")
+    account = engine.state.accounts.get(ACCOUNT)
+    if account is None or not account.gate_open or account.differences:
+        found.append(f"the gate is shut or figures differ: {account}")
+    found += [f"{p.id} is {p.status}" for p in disk.parents.values() if p.status.is_live]
+    found += [f"{c.client_order_id} is {c.status}" for c in disk.children.values() if c.leaves]
+    return found
+
+
+def judge(
+    auditor: Auditor, plan: Plan, disk: Disk, venue: SimVenue, desk: SimDesk, client: Client
+) -> None:
+    """Object to whatever is not as it must be at rest.
+
+    Raises:
+        Violation: naming the seed and the invariant.
+    """
+    _judge_operations(auditor, client, disk)
+    _judge_children(auditor, plan, disk, venue)
+    _judge_fills(auditor, disk, venue)
+    _judge_figures(auditor, disk, venue)
+    _judge_memory(auditor, disk, desk)
+
+
+def _judge_operations(auditor: Auditor, client: Client, disk: Disk) -> None:
+    submitted = set()
+    for request in client.requests:
+        terms = getattr(request.command, "terms", None)
+        if terms is not None:
+            submitted.add(terms.operation_id)
+    auditor.require(
+        submitted == set(disk.parents), f"I1: {submitted ^ set(disk.parents)} lost or invented"
+    )
+    finishes = dict.fromkeys(submitted, 0)
+    for entry in disk.entries:
+        for event in decode_body(entry.body).events:
+            if type(event).__name__ in {"ParentFinished", "ParentDenied"}:
+                name = getattr(event, "operation_id", None) or event.terms.operation_id  # type: ignore[union-attr]
+                finishes[name] += 1
+    for name, times in finishes.items():
+        allowed = times == 1 or (times > 1 and name in auditor.reopened)
+        auditor.require(allowed, f"I1: {name} ended {times} times")
+
+
+def _judge_children(auditor: Auditor, plan: Plan, disk: Disk, venue: SimVenue) -> None:
+    for name, child in disk.children.items():
+        orders = venue.orders_named(name)
+        auditor.require(len(orders) <= 1, f"I2: the venue has {len(orders)} orders {name}")
+        dead = auditor.declared_dead.get(name)
+        if not orders:
+            auditor.require(child.status.is_dead, f"{name} is {child.status}, the venue has none")
+            continue
+        reopenable = "request_doubled" in plan.rates and (dead or "").startswith("rejected")
+        auditor.require(dead is None or reopenable, f"{name} was held for {dead}, it is there")
+        status = STATUSES[orders[0].status].value
+        auditor.require(child.status.value == status, f"I5: {name} is {child.status}, not {status}")
+        filled = venue.filled(orders[0])
+        auditor.require(child.filled == filled, f"I4: {name} filled {child.filled}, not {filled}")
+    ours = [o for o in venue.state.orders if is_ours(o.client_order_id.partition("-")[0])]
+    unknown = [o.client_order_id for o in ours if o.client_order_id not in disk.children]
+    auditor.require(not unknown, f"the venue has orders that the journal lacks: {unknown}")
+    left = [n for n, c in disk.children.items() if c.status is ChildStatus.UNKNOWN]
+    auditor.require(not left, f"I12: still unknown: {left}")
+
+
+def _judge_fills(auditor: Auditor, disk: Disk, venue: SimVenue) -> None:
+    booked = {key[2]: fill.trade for key, fill in disk.fills.items()}
+    truth = {trade.trade_id: trade for trade in venue.trades()}
+    auditor.require(
+        booked == truth, f"I3: fills differ: {sorted(booked.keys() ^ truth.keys())} or their terms"
+    )
+
+
+def _judge_figures(auditor: Auditor, disk: Disk, venue: SimVenue) -> None:
+    state = disk.projected()
+    for asset, total in venue.balances().items():
+        key = next((k for k in state.holdings if k.asset == asset), None)
+        holding = state.holdings[key] if key else Holding(asset=asset, opening=ZERO)
+        auditor.require(
+            abs(holding.total - total) <= TOLERANCE, f"I4: {asset} {holding.total}, not {total}"
+        )
+        auditor.require(holding.opening == BALANCES.get(asset, 0), f"{asset} opened wrongly")
+        # Realised gain depends on the order of fills, and ours may have been booked late.
+        late = _realised_apart(state, venue) if asset == "USDT" else ZERO
+        auditor.require(
+            abs(holding.unexplained_total - late) <= TOLERANCE,
+            f"I11: {asset} {holding.unexplained}, explained are {late}",
+        )
+    item = venue.listed[PERPETUAL]
+    theirs = venue.state.accounts[ACCOUNT].positions.get(item.spec.symbol)
+    ours = state.positions.get(position_key(ACCOUNT, item.instrument))
+    quantity = ours.quantity if ours else ZERO
+    auditor.require(
+        quantity == item.qty(theirs.lots if theirs else 0), f"I4: position {quantity}, not {theirs}"
+    )
+    auditor.require(not state.halted, f"halted: {state.halted}")
+
+
+def _realised_apart(state: DeskState, venue: SimVenue) -> Decimal:
+    """Return what the venue has realised on the perpetual more than we did."""
+    item = venue.listed[PERPETUAL]
+    theirs = venue.state.accounts[ACCOUNT].positions.get(item.spec.symbol)
+    ours = state.positions.get(position_key(ACCOUNT, item.instrument))
+    realised = Decimal(theirs.realised_pico) / PICO if theirs else ZERO
+    return realised - ours.realised if ours else realised
+
+
+def _judge_memory(auditor: Auditor, disk: Disk, desk: SimDesk) -> None:
+    assert desk.engine is not None
+    memory = desk.engine.state
+    folded = disk.fold()
+    auditor.require(not any(folded.reserved.values()), f"I7: still reserved: {folded.reserved}")
+    auditor.require(not any(memory.reserved.values()), f"I7: still reserved: {memory.reserved}")
+    seqs = [entry.seq for entry in disk.entries]
+    auditor.require(seqs == list(range(1, len(seqs) + 1)), f"I9: {seqs}")
+    auditor.require(image(folded) == image(disk.projected()), "I9: projections are not the fold")
+    # Memory evicts finished orders; what it holds must be what the journal says.
+    for name in tuple(folded.parents):
+        if name not in memory.parents:
+            folded.evict(name)
+    auditor.require(image(folded) == image(memory), "I9: memory is not the fold of the journal")
+
+
