@@ -1,0 +1,1 @@
+"""drydock: a simulated exchange in its own process, with its own disk and its own protocol."""

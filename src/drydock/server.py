@@ -12,7 +12,6 @@ Administrator routes take the token in the `X-Admin-Token` header.
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -82,8 +81,7 @@ class Server:
         """Stop the feed, make everything durable, say goodbye."""
         if self._player is not None:
             self._player.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._player
+            await asyncio.wait({self._player})  # What it died of is told by `wait`.
         self._host.stop()
         for socket in list(self._sockets):
             await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the venue stops")

@@ -1,35 +1,35 @@
 """A desk that runs in one test: the real core and shell over a journal and gateways in memory."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
 from msgspec import Struct
+from tests.api.memory_record import MemoryRecord, MemorySession
 
 from quarterdeck.api.endpoint import Services
 from quarterdeck.api.keys import KeyRing, Scope, create_key
 from quarterdeck.api.live import create_app
-from quarterdeck.api.reads import OrderQuery, OrderRecord
-from quarterdeck.core.desk.state import DeskState
+from quarterdeck.api.reads import OrderReads
 from quarterdeck.core.model import facts
 from quarterdeck.core.model.account import AbsenceProof, Capabilities
 from quarterdeck.core.model.child import ChildOrder
 from quarterdeck.core.model.commands import SetLimits
-from quarterdeck.core.model.facts import Balance, GatewayConnected, Trade, VenueSnapshot
+from quarterdeck.core.model.facts import Balance, GatewayConnected, VenueSnapshot
 from quarterdeck.core.model.instrument import Instrument, Settlement
 from quarterdeck.core.model.intents import RequestSnapshot, SendChild
 from quarterdeck.core.model.limits import InstrumentLimits
 from quarterdeck.core.model.market import MarketView
-from quarterdeck.core.model.order import ParentOrder
 from quarterdeck.core.model.reasons import Reason
-from quarterdeck.desk.desk import Desk
+from quarterdeck.desk.desk import Desk, Session
 from quarterdeck.desk.emergency import EmergencyFile
-from quarterdeck.ports import GatewayCommand, JournalEntry
-from quarterdeck.store.rows import JournalRow
+from quarterdeck.ports import Clock, GatewayCommand
 from quarterdeck.telemetry.metrics import Metrics
 from quarterdeck.telemetry.watcher import TelemetryWatcher
 
@@ -86,121 +86,6 @@ class TickingClock:
     def now_ns(self) -> int:
         self.at_ns += 1_000
         return self.at_ns
-
-
-class MemoryRecord:
-    """The durable side: a journal that can fail, a store of orders, and what the API reads."""
-
-    def __init__(self) -> None:
-        self.entries: list[JournalEntry] = []
-        self.parents: dict[str, ParentOrder] = {}
-        self.children: dict[str, dict[int, ChildOrder]] = {}
-        self.fills: dict[str, list[Trade]] = {}
-        self.failed: Callable[[str], None] | None = None
-        self.unreadable: str | None = None
-        self.stalled = False
-        """Whether entries are taken and never become durable."""
-
-    # ports.Journal
-
-    def append(self, entry: JournalEntry, on_durable: Callable[[], None]) -> None:
-        if not self.stalled:
-            asyncio.get_running_loop().call_soon(self._commit, entry, on_durable)
-
-    def _commit(self, entry: JournalEntry, on_durable: Callable[[], None]) -> None:
-        self.entries.append(entry)
-        self.parents.update((parent.id, parent) for parent in entry.parents)
-        for child in entry.children:
-            self.children.setdefault(child.operation_id, {})[child.child_no] = child
-        for fill in entry.fills:
-            if fill.operation_id is not None:
-                self.fills.setdefault(fill.operation_id, []).append(fill.trade)
-        on_durable()
-
-    # desk.loader.OrderStore and api.reads.OrderReads, which name their methods differently
-
-    async def parent(self, operation_id: str) -> ParentOrder | None:
-        self._readable()
-        return self.parents.get(operation_id)
-
-    async def order(self, operation_id: str) -> OrderRecord | None:
-        self._readable()
-        parent = self.parents.get(operation_id)
-        if parent is None:
-            return None
-        return OrderRecord(
-            parent=parent,
-            children=tuple(self._children_of(operation_id)),
-            fills=tuple(self.fills.get(operation_id, ())),
-            journal=tuple(self._row(e) for e in self.entries if operation_id in e.refs),
-        )
-
-    async def orders(self, query: OrderQuery) -> list[ParentOrder]:
-        self._readable()
-        found = sorted(self.parents.values(), key=lambda p: (p.created_ns, p.id), reverse=True)
-        return [parent for parent in found if _matches(query, parent)][: query.limit]
-
-    def store(self) -> "MemoryStore":
-        return MemoryStore(self)
-
-    def _children_of(self, operation_id: str) -> list[ChildOrder]:
-        return [child for _, child in sorted(self.children.get(operation_id, {}).items())]
-
-    def _readable(self) -> None:
-        if self.unreadable is not None:
-            raise ConnectionRefusedError(self.unreadable)
-
-    @staticmethod
-    def _row(entry: JournalEntry) -> JournalRow:
-        return JournalRow(
-            seq=entry.seq,
-            epoch=1,
-            at_ns=entry.at_ns,
-            kind=entry.kind,
-            body=entry.body.decode(),
-            prev_hash=b"",
-            hash=b"",
-        )
-
-
-def _matches(query: OrderQuery, parent: ParentOrder) -> bool:
-    mark = (query.before_ns, query.before_id or "")
-    return (
-        query.live in {None, parent.status.is_live}
-        and query.state in {None, parent.status}
-        and query.strategy_id in {None, parent.terms.strategy_id}
-        and query.instrument in {None, parent.terms.instrument}
-        and (query.before_ns is None or (parent.created_ns, parent.id) < mark)
-    )
-
-
-class MemoryStore:
-    def __init__(self, record: MemoryRecord) -> None:
-        self._record = record
-
-    async def orders(
-        self, operation_ids: Iterable[str], client_order_ids: Iterable[str]
-    ) -> list[tuple[ParentOrder, tuple[ChildOrder, ...]]]:
-        del client_order_ids
-        if self._record.unreadable is not None:
-            raise ConnectionRefusedError(self._record.unreadable)
-        return [
-            (self._record.parents[name], tuple(self._record._children_of(name)))
-            for name in operation_ids
-            if name in self._record.parents
-        ]
-
-
-class MemorySession:
-    def __init__(self, record: MemoryRecord) -> None:
-        self.epoch = 1
-        self.state = DeskState()
-        self.last_seq = 0
-        self.journal = record
-        self.store = record.store()
-
-    async def close(self) -> None:
-        return
 
 
 class StandInGateway:
@@ -323,20 +208,26 @@ class Rig(Struct, frozen=True, kw_only=True):
         )
 
 
+type OpenStored = Callable[[Callable[[str], None], Clock], Awaitable[Session]]
+
+
 @asynccontextmanager
-async def running_desk(folder: Path) -> AsyncGenerator[Rig]:
-    """Run a desk whose one account is connected, reconciled, funded and has a market."""
+async def running_desk(
+    folder: Path, *, open_stored: OpenStored | None = None, reads: OrderReads | None = None
+) -> AsyncGenerator[Rig]:
+    """Run a desk whose one account is connected, reconciled, funded and has a market.
+
+    Its record is in memory, unless a session and the reads that go with it are given.
+    """
     record, gateway, clock = MemoryRecord(), StandInGateway(), TickingClock()
     metrics = Metrics("test")
 
-    async def open_session(failed: Callable[[str], None]) -> MemorySession:
-        await asyncio.sleep(0)
-        while record.unreadable is not None:
-            await asyncio.sleep(0.001)
+    async def open_session(failed: Callable[[str], None]) -> Session:
+        if open_stored is not None:
+            return await open_stored(failed, clock)
+        await record.reachable.wait()
         record.failed = failed
-        session = MemorySession(record)
-        session.epoch = 1
-        return session
+        return MemorySession(record)
 
     desk = Desk(
         open_session=open_session,
@@ -348,19 +239,13 @@ async def running_desk(folder: Path) -> AsyncGenerator[Rig]:
     gateway.desk, gateway.clock = desk, clock
     await desk.start()
     key_file = folder / "keys.json"
-    tokens = {
-        scope.value: create_key(
-            key_file, key_id=scope.value, scopes=[scope], now_ns=clock.now_ns()
-        ).text
-        for scope in Scope
-    }
-    tokens["all"] = create_key(
-        key_file, key_id="all", scopes=list(Scope), now_ns=clock.now_ns()
-    ).text
+    body, tokens = _keys()
+    key_file.write_bytes(body)
+    key_file.chmod(0o600)
     bugs: list[Exception] = []
     services = Services(
         desk=desk,
-        reads=record,
+        reads=reads if reads is not None else record,
         keys=KeyRing(key_file, clock, on_fault=_raise),
         metrics=metrics,
         clock=clock,
@@ -406,6 +291,19 @@ async def _open_account(rig: Rig) -> None:
     state = rig.desk.engine.state
     await rig.settled(lambda: ACCOUNT in state.accounts and state.accounts[ACCOUNT].gate_open)
     rig.show_market(BTC, "50000.00", "50001.00")
+
+
+@cache
+def _keys() -> tuple[bytes, dict[str, str]]:
+    """Make one key per scope and one with all; once, since making them waits for the disk."""
+    scopes = {**{scope.value: [scope] for scope in Scope}, "all": list(Scope)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "keys.json"
+        tokens = {
+            name: create_key(path, key_id=name, scopes=listed, now_ns=START_NS).text
+            for name, listed in scopes.items()
+        }
+        return path.read_bytes(), tokens
 
 
 def _raise(text: str) -> None:

@@ -38,5 +38,8 @@ class GatewayProcess:
         return self._process.returncode, complaint.decode()
 
     def end(self, number: signal.Signals = signal.SIGKILL) -> int:
-        self._process.send_signal(number)
-        return self.wait()[0]
+        """Stop it, if it still runs."""
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+            self.wait()
+        return self._process.returncode

@@ -160,6 +160,16 @@ def test_another_desk_epoch_begins_again():
     assert told(link.on_message(welcome(T1, 4), 0)) == ["connected 10"]
 
 
+def test_it_is_not_announced_before_commands_can_be_handed_over():
+    link = LinkState("acc", silence_ns=SILENCE_NS)
+    link.commands_ready = False
+    assert link.on_message(welcome(T1, 1), 0) == []
+    assert told(link.on_message(fact(T1, 1), 0)) == ["F1"]
+    assert link.status().reason == "commands cannot be handed over yet"
+    link.commands_ready = True
+    assert told(link.on_message(beat(T1, 1), 0)) == ["connected 10"]
+
+
 def test_a_newer_run_is_asked_to_introduce_itself():
     link = LinkState("acc", silence_ns=SILENCE_NS)
     link.on_message(welcome(T1, 1), 0)

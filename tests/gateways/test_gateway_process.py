@@ -2,8 +2,9 @@
 
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,24 @@ async def desk(tmp_path: Path) -> AsyncIterator[DeskEnd]:
         yield desk
 
 
-async def test_a_killed_gateway_is_lost_and_its_next_run_is_another(tmp_path: Path, desk: DeskEnd):
-    first = GatewayProcess(tmp_path)
+type Start = Callable[..., GatewayProcess]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[GatewayProcess] = []
+
+    def start_one(**settings: Any) -> GatewayProcess:
+        started.append(GatewayProcess(tmp_path, **settings))
+        return started[-1]
+
+    yield start_one
+    for gateway in started:
+        gateway.end()
+
+
+async def test_a_killed_gateway_is_lost_and_its_next_run_is_another(start: Start, desk: DeskEnd):
+    first = start()
     epoch = await desk.connected()
     assert desk.links.send(SendChild(child=a_child("A", gateway_epoch=epoch))) is None
     await desk.next_of(OrderAccepted, client_order_id="A")
@@ -48,7 +65,7 @@ async def test_a_killed_gateway_is_lost_and_its_next_run_is_another(tmp_path: Pa
     await desk.next_of(GatewayLost, why=Reason.STREAM_STALE)
     assert time.monotonic() - killed_s < 5
     assert desk.links.send(SendChild(child=a_child("B"))) is Reason.GATEWAY_DOWN
-    second = GatewayProcess(tmp_path)
+    second = start()
     later_epoch = await desk.connected()
     assert later_epoch > epoch
     # A command that was meant for the dead run is refused, whoever delivers it now.
@@ -58,24 +75,22 @@ async def test_a_killed_gateway_is_lost_and_its_next_run_is_another(tmp_path: Pa
     await desk.next_of(GatewayLost, why=Reason.VENUE_DISCONNECTED)
 
 
-async def test_a_restart_within_the_silence_is_only_another_run(tmp_path: Path, desk: DeskEnd):
-    first = GatewayProcess(tmp_path)
+async def test_a_restart_within_the_silence_is_only_another_run(start: Start, desk: DeskEnd):
+    first = start()
     epoch = await desk.connected()
     first.end()
-    second = GatewayProcess(tmp_path)
+    start()
     assert await desk.connected() > epoch
-    second.end()
 
 
-async def test_one_gateway_per_account(tmp_path: Path, desk: DeskEnd):
-    first = GatewayProcess(tmp_path)
+async def test_one_gateway_per_account(start: Start, desk: DeskEnd):
+    start()
     epoch = await desk.connected()
-    code, complaint = GatewayProcess(tmp_path).wait()
+    code, complaint = start().wait()
     assert code == 3
     assert f"epoch {epoch} pid" in complaint
     assert desk.links.send(SendChild(child=a_child("A", gateway_epoch=epoch))) is None
     await desk.next_of(OrderAccepted, client_order_id="A")
-    first.end()
 
 
 @pytest.mark.parametrize(
@@ -87,9 +102,9 @@ async def test_one_gateway_per_account(tmp_path: Path, desk: DeskEnd):
     ],
 )
 def test_settings_that_make_no_sense_end_it_with_a_sentence(
-    tmp_path: Path, settings: dict[str, Any], message: str
+    start: Start, settings: dict[str, Any], message: str
 ):
-    code, complaint = GatewayProcess(tmp_path, **settings).wait()
+    code, complaint = start(**settings).wait()
     assert code == 2
     assert message in complaint
     assert "Traceback" not in complaint
@@ -104,22 +119,9 @@ def venue(tmp_path: Path) -> Iterator[DrydockProcess]:
 
 
 @pytest.fixture
-def start(tmp_path: Path, venue: DrydockProcess) -> Iterator[Any]:
-    started: list[GatewayProcess] = []
-
-    def start() -> GatewayProcess:
-        gateway = GatewayProcess(
-            tmp_path,
-            venue=VENUE,
-            driver="drydock",
-            driver_settings={"url": venue.url, "token": TOKEN, "login": ACCOUNT},
-        )
-        started.append(gateway)
-        return gateway
-
-    yield start
-    for gateway in started:
-        gateway.end()
+def start_real(start: Start, venue: DrydockProcess) -> Start:
+    driver_settings = {"url": venue.url, "token": TOKEN, "login": ACCOUNT}
+    return partial(start, venue=VENUE, driver="drydock", driver_settings=driver_settings)
 
 
 def a_real_child(name: str, epoch: int, **changes: Any) -> SendChild:
@@ -138,8 +140,8 @@ def a_query(name: str, epoch: int) -> QueryChild:
     )
 
 
-async def test_orders_outlive_the_gateway(desk: DeskEnd, start: Any):
-    first = start()
+async def test_orders_outlive_the_gateway(desk: DeskEnd, start_real: Start):
+    first = start_real()
     epoch = await desk.connected()
     desk.links.send(a_real_child("REST", epoch))
     await desk.next_of(OrderAccepted, client_order_id="REST")
@@ -148,7 +150,7 @@ async def test_orders_outlive_the_gateway(desk: DeskEnd, start: Any):
     assert (trade.px, trade.quantity) == (Decimal(50_001), Decimal("0.1"))
     await desk.next_of(OrderClosed, client_order_id="TAKE", status=VenueStatus.FILLED)
     first.end()
-    start()
+    start_real()
     later_epoch = await desk.connected()
     desk.links.send(RequestSnapshot(account="acc", trades_from_ns=0))
     snapshot = await desk.next_of(VenueSnapshot)
@@ -167,9 +169,9 @@ async def test_orders_outlive_the_gateway(desk: DeskEnd, start: Any):
 
 
 async def test_the_venues_restart_is_lived_through(
-    desk: DeskEnd, start: Any, venue: DrydockProcess
+    desk: DeskEnd, start_real: Start, venue: DrydockProcess
 ):
-    start()
+    start_real()
     epoch = await desk.connected()
     desk.links.send(a_real_child("REST", epoch))
     await desk.next_of(OrderAccepted, client_order_id="REST")

@@ -12,9 +12,15 @@ from unittest.mock import patch
 
 from msgspec import Struct
 from msgspec.structs import replace
+from tests.simulation.desk import SimDesk
+from tests.simulation.disk import Disk
+from tests.simulation.gateway import SimGateway
+from tests.simulation.market import ACCOUNT
+from tests.simulation.scenario import Parts
 
 from drydock.core.orders import Order
 from drydock.core.refusals import Refusal
+from quarterdeck.core.desk import connection
 from quarterdeck.core.desk import facts as core_facts
 from quarterdeck.core.model import child as core_child
 from quarterdeck.core.model import events as ev
@@ -27,11 +33,6 @@ from quarterdeck.desk.engine import Engine
 from quarterdeck.gateways import wire
 from quarterdeck.gateways.contract import Rejected
 from quarterdeck.gateways.session import Action, GatewaySession, SubmitNow
-from tests.simulation.desk import SimDesk
-from tests.simulation.disk import Disk
-from tests.simulation.gateway import SimGateway
-from tests.simulation.market import ACCOUNT
-from tests.simulation.scenario import Parts
 
 
 class Variant(Struct, frozen=True, kw_only=True):
@@ -126,6 +127,16 @@ class _TrustingGateway(SimGateway):
 def no_fence() -> Variant:
     """A desk that was replaced goes on writing and sending when it wakes."""
     return Variant(name="no_fence", parts=Parts(disk=_UnfencedDisk, gateway=_TrustingGateway))
+
+
+def no_fence_at_the_disk() -> Variant:
+    """A commit does not prove that its desk still holds the lease."""
+    return Variant(name="no_fence_at_the_disk", parts=Parts(disk=_UnfencedDisk))
+
+
+def no_fence_at_the_gateway() -> Variant:
+    """A gateway sends for whichever desk asks."""
+    return Variant(name="no_fence_at_the_gateway", parts=Parts(gateway=_TrustingGateway))
 
 
 @contextmanager
@@ -277,11 +288,34 @@ def end_before_its_fills() -> Variant:
     return Variant(name="end_before_its_fills", broken=_ends_without_fills)
 
 
+def lost_report_is_waited_for() -> Variant:
+    """Absence is measured only from a report that the send is over, which may have been lost."""
+
+    def from_report(child: Any, can: Any) -> int | None:
+        released_ns: int | None = child.held_until_ns
+        return None if released_ns is None else released_ns + can.absence_window_ns
+
+    return Variant(
+        name="lost_report_is_waited_for",
+        broken=lambda: patch.object(core_facts, "_provable_ns", from_report),
+    )
+
+
+def no_comparison_while_open() -> Variant:
+    """Once its gate is open an account is never compared again."""
+    return Variant(
+        name="no_comparison_while_open",
+        broken=lambda: patch.object(connection, "RECONCILE_EVERY_NS", 10**18),
+    )
+
+
 VARIANTS = (
     resend_after_timeout(),
     recovery_resends(),
     send_before_commit(),
     no_fence(),
+    no_fence_at_the_disk(),
+    no_fence_at_the_gateway(),
     no_fill_dedup(),
     absence_without_window(),
     absence_by_one_query(),
@@ -291,4 +325,6 @@ VARIANTS = (
     gateway_sends_repeats(),
     no_tombstones(),
     end_before_its_fills(),
+    lost_report_is_waited_for(),
+    no_comparison_while_open(),
 )

@@ -9,6 +9,13 @@ the desk's reasoning, only its events, its messages that leave, and its answers 
 from collections import Counter
 from decimal import Decimal
 
+from tests.simulation.client import Request
+from tests.simulation.desk import SimDesk
+from tests.simulation.disk import Disk
+from tests.simulation.plan import Plan
+from tests.simulation.venue import STATUSES, SimVenue
+from tests.simulation.world import Violation, World
+
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model.child import ChildOrder
 from quarterdeck.core.model.ids import client_order_id, is_ours
@@ -19,12 +26,6 @@ from quarterdeck.desk.record import decode_body
 from quarterdeck.gateways.contract import VenueOrder
 from quarterdeck.gateways.session import GatewaySession
 from quarterdeck.ports import JournalEntry
-from tests.simulation.client import Request
-from tests.simulation.desk import SimDesk
-from tests.simulation.disk import Disk
-from tests.simulation.plan import Plan
-from tests.simulation.venue import STATUSES, SimVenue
-from tests.simulation.world import Violation, World
 
 CLOSED_AS = {
     "filled": ChildStatus.FILLED,
@@ -100,8 +101,8 @@ class Auditor:
     def on_commit(self, entry: JournalEntry, epoch: int) -> None:
         """Check an entry against the journal before it and the venue's truth."""
         self.require(
-            entry.seq == len(self._disk.entries), f"I9: entry {entry.seq} is the "
-            f"{len(self._disk.entries)}th"
+            entry.seq == len(self._disk.entries),
+            f"I9: entry {entry.seq} is the {len(self._disk.entries)}th",
         )
         self.require(
             not self._disk.fenced or epoch == self._disk.epoch,
@@ -130,7 +131,9 @@ class Auditor:
                 self.require(trade.client_order_id == name, f"{trade} booked to {name}")
                 self._check_trade(event)
             case ev.ExternalFill(trade=trade):
-                self.require(not is_ours(trade.client_order_id), f"ours booked as external: {trade}")
+                self.require(
+                    not is_ours(trade.client_order_id), f"ours booked as external: {trade}"
+                )
                 self._check_trade(event)
             case ev.ChildClosed():
                 self._check_closed(event)
@@ -143,9 +146,7 @@ class Auditor:
                 self._check_dead(name, "absent")
             case ev.ParentReopened(operation_id=operation_id, child_no=number):
                 name = client_order_id(operation_id, number)
-                self.require(
-                    name in self.declared_dead, f"I1: {operation_id} had ended too early"
-                )
+                self.require(name in self.declared_dead, f"I1: {operation_id} had ended too early")
                 self.reopened.add(operation_id)
             case _:
                 pass

@@ -1,4 +1,4 @@
-"""The callers: they ask, hear nothing, ask again with the same id, and remember what they were told.
+"""The callers: they ask, hear nothing, ask again with the same id, and remember the answers.
 
 A client is what exactly-once is for: it only knows its own operation ids. Whatever happened in
 between, each id ends as one order, and the client gets an answer in the end.
@@ -7,6 +7,10 @@ between, each id ends as one order, and the client gets an answer in the end.
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
+
+from tests.simulation import market
+from tests.simulation.market import ACCOUNT, Listed
+from tests.simulation.world import MS, SECOND, Channel, Process, World
 
 from quarterdeck.core.model.commands import CancelOrder, Command, SubmitOrder
 from quarterdeck.core.model.reasons import Reason, Refused
@@ -18,9 +22,6 @@ from quarterdeck.core.model.terms import (
     Side,
     TimeInForce,
 )
-from tests.simulation import market
-from tests.simulation.market import ACCOUNT, Listed
-from tests.simulation.world import MS, SECOND, Channel, Process, World
 
 TRY_AGAIN_NS: Final = 700 * MS
 FINAL: Final = frozenset(

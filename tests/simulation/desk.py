@@ -1,13 +1,20 @@
 """One desk process of the simulation: the real engine and link over the simulated disk and wires.
 
 It lives as the real one does: take the lease, rebuild memory from the disk, shut the gates, lead
-under the new epoch. When its journal fails it freezes, lets only cancels out, and begins again; when
-it finds itself fenced it ends. It can die at named points of its code, in the middle of a step.
+under the new epoch. When its journal fails it freezes, lets only cancels out, and begins again;
+when it finds itself fenced it ends. It can die at named points of its code, within a step.
 """
 
 from collections.abc import Callable
 from functools import partial
 from typing import Final
+
+from tests.simulation.disk import Disk, DiskJournal
+from tests.simulation.gateway import SimGateway
+from tests.simulation.market import ACCOUNT
+from tests.simulation.plan import Plan
+from tests.simulation.venue import describe
+from tests.simulation.world import MS, Channel, Crashed, Process, World
 
 from quarterdeck.core.desk.decide import Input
 from quarterdeck.core.desk.draft import Decision
@@ -21,12 +28,6 @@ from quarterdeck.gateways import wire
 from quarterdeck.gateways.client import to_wire
 from quarterdeck.gateways.link import LinkState
 from quarterdeck.ports import GatewayCommand, JournalEntry
-from tests.simulation.disk import Disk, DiskJournal
-from tests.simulation.gateway import SimGateway
-from tests.simulation.market import ACCOUNT
-from tests.simulation.plan import Plan
-from tests.simulation.venue import describe
-from tests.simulation.world import MS, SECOND, Channel, Crashed, Process, World
 
 SILENCE_NS: Final = 1_500 * MS
 TICK_NS: Final = 250 * MS
@@ -59,7 +60,7 @@ class Watcher:
     def decided(self, given: Input, decision: Decision, took_ns: int) -> None:
         """See `engine.Watcher`."""
         kinds = " ".join(str(type(event).__struct_config__.tag) for event in decision.events)
-        told = describe(given) if hasattr(given, "account") else type(given).__name__
+        told = describe(given)
         refused = f" refused {decision.refused.code}" if decision.refused else ""
         self._world.note(f"{self._name} {told} -> {kinds}{refused}")
 
@@ -275,4 +276,3 @@ class SimDesk(Process):
             engine.run_due()
             self._stepped(self)
         self._schedule()
-

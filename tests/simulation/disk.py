@@ -9,6 +9,7 @@ desk holds the lease.
 from collections.abc import Callable
 
 import msgspec
+from tests.simulation.world import MS, Crashed, Process, World
 
 from quarterdeck.core.desk.fold import apply
 from quarterdeck.core.desk.state import AssetKey, DeskState, PositionKey
@@ -23,7 +24,6 @@ from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.risk.reserve import held_by
 from quarterdeck.desk.record import ACCOUNT, INSTRUMENT, SWITCHES, Switches, decode_body
 from quarterdeck.ports import Fill, JournalEntry
-from tests.simulation.world import MS, Crashed, Process, World
 
 type Committed = Callable[[JournalEntry, int], None]
 
@@ -113,7 +113,9 @@ class Disk:
         self, operation_ids: tuple[str, ...], client_order_ids: tuple[str, ...]
     ) -> list[tuple[ParentOrder, tuple[ChildOrder, ...]]]:
         """Return stored orders by either name, with all their children."""
-        named = {self.children[name].operation_id for name in client_order_ids if name in self.children}
+        named = {
+            self.children[name].operation_id for name in client_order_ids if name in self.children
+        }
         named |= {name for name in operation_ids if name in self.parents}
         return [
             (

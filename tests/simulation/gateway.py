@@ -9,6 +9,10 @@ from collections.abc import Callable
 from typing import Final
 
 from msgspec.structs import replace
+from tests.simulation.market import ACCOUNT, VENUE, capabilities
+from tests.simulation.plan import Plan
+from tests.simulation.venue import STATUSES, SimVenue
+from tests.simulation.world import MS, Channel, Crashed, Process, World
 
 from drydock.core.orders import Order
 from drydock.core.refusals import Refusal, RefusalCode
@@ -37,10 +41,6 @@ from quarterdeck.gateways.session import (
     SubmitNow,
     Work,
 )
-from tests.simulation.market import ACCOUNT, VENUE, capabilities
-from tests.simulation.plan import Plan
-from tests.simulation.venue import STATUSES, SimVenue
-from tests.simulation.world import MS, Channel, Crashed, Process, World
 
 HEARTBEAT_NS: Final = 500 * MS
 REQUEST_TIMEOUT_NS: Final = 900 * MS

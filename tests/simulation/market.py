@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Final
 
+from tests.simulation.world import MS, World
+
 from drydock.core.inputs import BookUpdate, PublicTrade
 from drydock.core.instrument import InstrumentSpec, Kind
 from drydock.core.orders import Side as VenueSide
@@ -10,7 +12,6 @@ from quarterdeck.core.model.account import AbsenceProof, Capabilities
 from quarterdeck.core.model.instrument import Instrument, Settlement
 from quarterdeck.core.model.limits import InstrumentLimits
 from quarterdeck.core.model.market import MarketView
-from tests.simulation.world import MS, World
 
 ACCOUNT: Final = "sim"
 VENUE: Final = "SIM"
@@ -23,7 +24,7 @@ WINDOW_MS: Final = 2_000
 MARGIN_MS: Final = 300
 """More than the clocks may differ by."""
 
-LEVELS: Final = 5
+LEVELS: Final = 3
 
 
 def capabilities(proof: AbsenceProof) -> Capabilities:

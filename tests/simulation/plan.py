@@ -8,9 +8,9 @@ import random
 from typing import Final
 
 from msgspec import Struct
+from tests.simulation.world import MS, SECOND
 
 from quarterdeck.core.model.account import AbsenceProof
-from tests.simulation.world import MS, SECOND
 
 FAULTS: Final[dict[str, float]] = {
     # Between client and desk.

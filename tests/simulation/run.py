@@ -28,9 +28,7 @@ def main() -> int:
     began = time.monotonic()
     for seed in range(given.start, given.start + given.seeds):
         try:
-            outcome = simulate(
-                seed, trace=(lambda line: say(line + "\n") and None) if given.trace else None
-            )
+            outcome = simulate(seed, trace=print if given.trace else None)
         except Exception as error:  # noqa: BLE001 - every failure is reported with its seed
             failed += 1
             say(f"seed {seed} FAILED: {error!r}\n  {rerun(seed)}\n")

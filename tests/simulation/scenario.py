@@ -10,12 +10,6 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
-
-from quarterdeck.core.model.account import AbsenceProof, AccountState
-from quarterdeck.core.model.commands import Resolution, ResolveChild, SetLimits, SetTradingState
-from quarterdeck.core.model.limits import TradingState
-from quarterdeck.core.model.status import ChildStatus
-from quarterdeck.desk import record
 from tests.simulation import client as clients
 from tests.simulation import market
 from tests.simulation.auditor import Auditor
@@ -29,10 +23,18 @@ from tests.simulation.venue import SimVenue
 from tests.simulation.verdict import judge, unrest
 from tests.simulation.world import MS, SECOND, START_NS, Process, World
 
+from quarterdeck.core.desk.connection import RECONCILE_EVERY_NS
+from quarterdeck.core.model.account import AbsenceProof, AccountState
+from quarterdeck.core.model.commands import Resolution, ResolveChild, SetLimits, SetTradingState
+from quarterdeck.core.model.limits import TradingState
+from quarterdeck.core.model.market import MarketView
+from quarterdeck.core.model.status import ChildStatus
+from quarterdeck.desk import record
+
 SETTLE_NS: Final = 90 * SECOND
 OPERATOR_LOOKS_NS: Final = 20 * SECOND
 """When, after the faults, a person settles what a venue without any proof leaves open."""
-REST_NS: Final = 12 * SECOND
+REST_NS: Final = 2 * RECONCILE_EVERY_NS + 2 * SECOND
 """How long the rest must last: longer than two comparisons of an account are apart."""
 WARM_UP_NS: Final = 1 * SECOND
 
@@ -137,7 +139,7 @@ class Scenario:
         self._desks.append(desk)
         return desk
 
-    def _show(self, view: market.MarketView) -> None:
+    def _show(self, view: MarketView) -> None:
         for desk in self._desks:
             desk.deliver(lambda desk=desk: desk.see(view))  # type: ignore[misc]
 
@@ -214,7 +216,6 @@ class Scenario:
         left = unrest(self.desk, self.client, self.disk)
         self.auditor.require(not left, f"I12: not at rest: {'; '.join(left)}")
         return world.now_ns - began_ns
-
 
     def _resolve(self) -> None:
         """Let a person look at the venue's own page and settle what no query can."""

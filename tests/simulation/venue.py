@@ -8,22 +8,26 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
+from tests.simulation import market
+from tests.simulation.market import ACCOUNT, WINDOW_MS, Listed
+from tests.simulation.plan import Plan
+from tests.simulation.world import MS, Process, World
+
 from drydock.core import events as ev
 from drydock.core.apply import apply
 from drydock.core.inputs import Cancel, Input, Submit, Wake
 from drydock.core.money import PICO
 from drydock.core.orders import Order, OrderType, Side, Status, Tif
+from drydock.core.orders import Trade as VenueTrade
 from drydock.core.refusals import Refusal, RefusalCode
 from drydock.core.state import VenueState
 from drydock.core.terms import AccountTerms, FeeMode
 from drydock.core.venue import step
+from quarterdeck.core.desk.decide import Input as DeskInput
 from quarterdeck.core.model import facts
 from quarterdeck.core.model import terms as tm
+from quarterdeck.core.model.market import MarketView
 from quarterdeck.gateways.contract import SnapshotParts, VenueOrder
-from tests.simulation import market
-from tests.simulation.market import ACCOUNT, WINDOW_MS, Listed
-from tests.simulation.plan import Plan
-from tests.simulation.world import MS, Process, World
 
 STATUSES: Final = {
     Status.OPEN: facts.VenueStatus.OPEN,
@@ -46,7 +50,7 @@ class SimVenue(Process):
         self.listed = market.listed()
         self.push: Push | None = None
         """Where the account's stream goes; None while nobody listens."""
-        self.show: Callable[[market.MarketView], None] = lambda view: None
+        self.show: Callable[[MarketView], None] = lambda view: None
         self._plan = plan
         self._by_symbol = {item.spec.symbol: item for item in self.listed.values()}
         self._external = 0
@@ -253,7 +257,7 @@ class SimVenue(Process):
             at_ns=self.now_ns,
         )
 
-    def _trade(self, trade: ev.Trade) -> facts.Trade:
+    def _trade(self, trade: VenueTrade) -> facts.Trade:
         item: Listed = self._by_symbol[trade.symbol]
         return facts.Trade(
             account=ACCOUNT,
@@ -276,8 +280,8 @@ def named(venue_name: str) -> str:
     return venue_name if venue_name.startswith("web-") else venue_name.partition("-")[0]
 
 
-def describe(fact: facts.Fact) -> str:
-    """Return a fact in a few words, for a trace."""
+def describe(fact: DeskInput) -> str:
+    """Return an input of the desk in a few words, for a trace."""
     name = getattr(fact, "client_order_id", None) or ""
     match fact:
         case facts.Trade():

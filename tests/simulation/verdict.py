@@ -3,7 +3,14 @@
 from decimal import Decimal
 from typing import Final
 
-import msgspec
+from tests.simulation.auditor import Auditor
+from tests.simulation.client import Client
+from tests.simulation.desk import SimDesk
+from tests.simulation.disk import Disk
+from tests.simulation.image import image
+from tests.simulation.market import ACCOUNT, PERPETUAL
+from tests.simulation.plan import Plan
+from tests.simulation.venue import BALANCES, STATUSES, SimVenue
 
 from drydock.core.money import PICO
 from quarterdeck.core.desk.state import DeskState, position_key
@@ -12,36 +19,9 @@ from quarterdeck.core.model.holding import Holding
 from quarterdeck.core.model.ids import is_ours
 from quarterdeck.core.model.status import ChildStatus
 from quarterdeck.desk.record import decode_body
-from tests.simulation.auditor import Auditor
-from tests.simulation.client import Client
-from tests.simulation.desk import SimDesk
-from tests.simulation.disk import Disk
-from tests.simulation.market import ACCOUNT, PERPETUAL
-from tests.simulation.plan import Plan
-from tests.simulation.venue import BALANCES, STATUSES, SimVenue
 
 TOLERANCE: Final = Decimal("1e-8")
 """The venue cuts each realised gain to 12 places; we keep 36."""
-
-
-def image(state: DeskState) -> dict[str, object]:
-    """Return a state as plain values, so that equal states compare equal."""
-    maps = {
-        "parents": state.parents,
-        "children": state.children,
-        "accounts": state.accounts,
-        "instruments": state.instruments,
-        "positions": {"|".join(key): value for key, value in state.positions.items()},
-        "holdings": {"|".join(key): value for key, value in state.holdings.items()},
-        "reserved": {"|".join(key): value for key, value in state.reserved.items() if value},
-        "halted": {"|".join(key): value for key, value in state.halted.items()},
-        "external": {"|".join(key): value for key, value in state.external_trades.items()},
-        "limits": state.limits,
-        "trading_state": state.trading_state,
-    }
-    plain = {name: dict(value) if hasattr(value, "items") else value for name, value in maps.items()}
-    built: dict[str, object] = msgspec.to_builtins(plain)
-    return built
 
 
 def unrest(desk: SimDesk, client: Client, disk: Disk) -> list[str]:
@@ -104,6 +84,9 @@ def _judge_children(auditor: Auditor, plan: Plan, disk: Disk, venue: SimVenue) -
             continue
         reopenable = "request_doubled" in plan.rates and (dead or "").startswith("rejected")
         auditor.require(dead is None or reopenable, f"{name} was held for {dead}, it is there")
+        if reopenable and child.status.is_dead and not orders[0].is_open:
+            auditor.require(not orders[0].filled_lots, f"I4: {name} filled unseen")
+            continue  # A copy of a refused request lived and died without a trace.
         status = STATUSES[orders[0].status].value
         auditor.require(child.status.value == status, f"I5: {name} is {child.status}, not {status}")
         filled = venue.filled(orders[0])
@@ -171,5 +154,3 @@ def _judge_memory(auditor: Auditor, disk: Disk, desk: SimDesk) -> None:
         if name not in memory.parents:
             folded.evict(name)
     auditor.require(image(folded) == image(memory), "I9: memory is not the fold of the journal")
-
-

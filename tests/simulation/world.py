@@ -19,7 +19,7 @@ MS: Final = 1_000_000
 SECOND: Final = 1_000 * MS
 
 
-class Crashed(BaseException):  # noqa: N818 - a signal inside the simulation, not an error
+class Crashed(BaseException):
     """A process dies at this very point of its code."""
 
 
@@ -56,7 +56,7 @@ class World:
 
     def between(self, low_ns: int, high_ns: int) -> int:
         """Draw a whole number, both ends included."""
-        return self.rng.randint(low_ns, high_ns)
+        return low_ns + int(self.rng.random() * (high_ns - low_ns + 1))
 
     def hit(self, fault: str) -> bool:
         """Draw whether a fault strikes now."""
@@ -140,9 +140,7 @@ class Channel:
         self._late_ns = late_ns
         self._last_ns = 0
 
-    def send(
-        self, receiver: Process, work: Callable[[], None], *, may_double: bool = True
-    ) -> None:
+    def send(self, receiver: Process, work: Callable[[], None], *, may_double: bool = True) -> None:
         """Carry some work to another process, perhaps."""
         world = self._world
         if world.hit(f"{self._kind}_lost"):

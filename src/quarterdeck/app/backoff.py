@@ -10,8 +10,8 @@ class Backoff(Struct, kw_only=True):
     """
 
     first_ms: int = 100
-    max_ms: int = 15_000
-    stable_ms: int = 10_000
+    max_ms: int = 5_000
+    stable_ms: int = 5_000
     """A run of this length forgives the deaths before it."""
     deaths: int = 0
     """In a row, without a stable run between them."""

@@ -28,6 +28,7 @@ from quarterdeck.gateways.sockets import (
     VIEWS_QUEUED_MAX,
     Reader,
     Socket,
+    can_send,
     open_socket,
     send_now,
 )
@@ -245,6 +246,9 @@ class _Link:
             return
         if isinstance(message, wire.Incompatible):
             log.error("gateway_incompatible", account=self.state.account, text=message.text)
+        # The two sockets connect on their own: who is announced should also take commands.
+        if not self.state.connected:
+            self.state.commands_ready = can_send(self._commands)
         self.deliver(self.state.on_message(message, self._clock.now_ns()))
 
     def _read_view(self, frames: list[bytes]) -> None:

@@ -49,6 +49,7 @@ from quarterdeck.gateways.session import (
     Work,
 )
 from quarterdeck.gateways.settings import GatewaySettings
+from quarterdeck.telemetry.crash import reached
 
 log = structlog.get_logger("quarterdeck.gateway")
 
@@ -152,6 +153,7 @@ class Execution:
                 if why is not None:
                     self._settle(order, NotSent(why=why), now_ns)
                     return
+                reached("gateway_command_taken")
                 running = self._submit(order)
             case ModifyNow(change=change):
                 running = self._modify(change)
@@ -177,6 +179,7 @@ class Execution:
 
     async def _submit(self, order: VenueOrder) -> None:
         outcome = await self._attempt("submit", self._driver.submit(order))
+        reached("gateway_answer_taken")
         self._settle(order, outcome, self._clock_ns())
 
     def _settle(self, order: VenueOrder, outcome: SubmitOutcome, now_ns: int) -> None:

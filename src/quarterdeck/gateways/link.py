@@ -2,7 +2,8 @@
 
 It turns what arrives into the facts that the desk hears, in stream order, each once:
 
-* `GatewayConnected` when a run of the gateway is heard and has its venue, once per such spell;
+* `GatewayConnected` when a run of the gateway is heard, can be commanded and has its venue, once
+  per such spell;
 * `GatewayLost` when such a spell ends: by silence, by the venue's loss, or by missing numbers.
   After missing numbers a new spell begins at once, so that the desk asks for a snapshot. A new
   run, or changed instruments, are announced without a loss before;
@@ -66,6 +67,8 @@ class LinkState:
         self.gateway_epoch = 0
         self.malformed = 0
         """Counted by whoever decodes the frames."""
+        self.commands_ready = True
+        """Set by whoever owns the sockets: whether a command could be handed over now."""
         self._silence_ns = silence_ns
         self._welcome: Welcome | None = None
         self._wants_welcome = True
@@ -197,6 +200,9 @@ class LinkState:
 
     def _announce(self) -> list[Fact]:
         welcome = self._welcome
+        if not self.commands_ready:
+            self._reason = "commands cannot be handed over yet"
+            return []  # The next heartbeat tries again.
         if welcome is None or not (welcome.venue_connected or welcome.instruments):
             self._wants_welcome = True  # Without its instruments it cannot be introduced.
             return []

@@ -61,6 +61,11 @@ def send_now(socket: Socket, *frames: bytes) -> bool:
     return True
 
 
+def can_send(socket: Socket) -> bool:
+    """Tell whether a message would be taken now: with PUSH, whether a peer is there."""
+    return bool(socket.poll(0, zmq.POLLOUT))
+
+
 class Reader:
     """Calls back for every message of a socket, on the running loop, until closed."""
 

@@ -7,36 +7,50 @@ people get text.
 Exit codes: 0 done, 1 refused or not true, 2 not understood, 3 the desk cannot be reached.
 """
 
+import json
+import os
 import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from quarterdeck.app.cli.exits import EXIT_USAGE, CommandError
+from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_USAGE, CommandError
 
 MODULE = "quarterdeck.app.cli"
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("quarterdeck")
+
 
 app = App(
     name="quarterdeck",
     help="An execution desk for trading. Start one with `quarterdeck up`.",
     version_flags=["--version"],
-    version="0.1.0",
+    version=_version,
     result_action="return_value",
 )
 
-app.command(f"{MODULE}.up:up", name="up")
-app.command(f"{MODULE}.demo:demo", name="demo")
-app.command(f"{MODULE}.order:app", name="order")
-app.command(f"{MODULE}.views:positions", name="positions")
-app.command(f"{MODULE}.views:venues", name="venues")
-app.command(f"{MODULE}.views:health", name="health")
-app.command(f"{MODULE}.trading_state:trading_state", name="trading-state")
-app.command(f"{MODULE}.journal:app", name="journal")
-app.command(f"{MODULE}.config:app", name="config")
-app.command(f"{MODULE}.keys:app", name="keys")
-app.command(f"{MODULE}.serve:desk", name="desk")
-app.command(f"{MODULE}.serve:gateway", name="gateway")
-app.command(f"{MODULE}.serve:postgres", name="postgres", show=False)
+# Written here as well as at the commands, which are not imported to list them.
+COMMANDS = (
+    ("up", "up:up", "Start everything and keep it running."),
+    ("demo", "demo:demo", "Run the whole system once, with crashes, and prove the result."),
+    ("order", "order:app", "Submit, cancel and look at parent orders."),
+    ("positions", "views:positions", "Show positions and holdings."),
+    ("venues", "views:venues", "Show each account: whether it may trade, and if not why."),
+    ("health", "views:health", "Show how the desk is."),
+    ("trading-state", "trading_state:trading_state", "Switch between active, reducing, halted."),
+    ("journal", "journal:app", "Verify the journal, straight from the database."),
+    ("config", "config:app", "Check and show configuration files."),
+    ("keys", "keys:app", "Create, list and revoke API keys."),
+    ("desk", "serve:desk", "Run the desk process (what `up` starts)."),
+    ("gateway", "serve:gateway", "Run one account's gateway process (what `up` starts)."),
+    ("postgres", "serve:postgres", "Run the embedded PostgreSQL (what `up` starts)."),
+)
+for name, target, text in COMMANDS:
+    app.command(f"{MODULE}.{target}", name=name, help=text)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -47,10 +61,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except CommandError as failure:
         sys.stderr.write(f"quarterdeck: {failure}\n")
+        if "--json" in (sys.argv[1:] if arguments is None else arguments):
+            print(json.dumps(failure.document()))
         return failure.code
     return result if isinstance(result, int) else 0
 
 
 def main() -> None:
     """Run the process's command line and exit."""
-    sys.exit(run())
+    try:
+        code = run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; nothing may be flushed into the pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_REFUSED
+    sys.exit(code)

@@ -25,14 +25,20 @@ HOW_TO_START: Final = "start one with `quarterdeck up`, or name one with --url"
 
 
 class RefusalError(CommandError):
-    """The desk said no; `error` is its code, field and text."""
+    """The desk said no; `error` is its code, field and text, `body` the whole answer."""
 
-    def __init__(self, status: int, error: dict[str, Any]) -> None:
-        self.status = status
-        self.error = error
+    def __init__(self, status: int, body: Any) -> None:
+        error = body.get("error") if isinstance(body, dict) else None
+        self.body = body
+        self.error: dict[str, Any] = dict(error or {"code": f"http_{status}", "text": str(body)})
+        error = self.error
         field = f" ({error['field']})" if error.get("field") else ""
         code = EXIT_UNREACHABLE if status == SERVICE_UNAVAILABLE else EXIT_REFUSED
-        super().__init__(f"{error.get('code', status)}{field}: {error.get('text', '')}", code)
+        super().__init__(f"{error['code']}{field}: {error.get('text', '')}", code)
+
+    def document(self) -> dict[str, object]:
+        """Return what `--json` prints: the desk's own words."""
+        return {"error": self.error}
 
 
 class DeskClient(Struct, frozen=True, kw_only=True):
@@ -79,8 +85,7 @@ class DeskClient(Struct, frozen=True, kw_only=True):
             connection.close()
         decoded = _decode(content)
         if answer.status >= HTTP_ERRORS_FROM:
-            refused = decoded.get("error") if isinstance(decoded, dict) else None
-            raise RefusalError(answer.status, dict(refused or {"code": "http", "text": decoded}))
+            raise RefusalError(answer.status, decoded)
         return decoded
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from quarterdeck.app.cli.desk_client import RefusalError, desk_client, segment
-from quarterdeck.app.cli.exits import EXIT_REFUSED
+from quarterdeck.app.cli.desk_client import desk_client, segment
+from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_UNREACHABLE, CommandError
 from quarterdeck.app.cli.options import Access
 from quarterdeck.app.cli.printing import print_fields, print_json, print_rows
 
@@ -94,8 +94,9 @@ def submit(
         operation_id: Your own id for the order; drawn when left out.
         access: Which desk, and how to print.
     """
+    chosen_id = operation_id or new_operation_id()
     given = {
-        "operation_id": operation_id or new_operation_id(),
+        "operation_id": chosen_id,
         "instrument_key": instrument,
         "side": side,
         "quantity": quantity,
@@ -112,11 +113,8 @@ def submit(
     body = {name: value for name, value in given.items() if value is not None}
     try:
         answer = desk_client(access).post("/api/orders", body)
-    except RefusalError as refusal:
-        if access.json:
-            print_json({"operation_id": body["operation_id"], "error": refusal.error})
-            return refusal.code
-        raise
+    except CommandError as error:
+        raise _UndoneError(error, chosen_id) from error
     if access.json:
         print_json(answer)
     else:
@@ -201,6 +199,20 @@ def resolve(
     path = f"/api/orders/{segment(operation_id)}/children/{child_no}/resolve"
     body = {"outcome": outcome, "evidence": evidence}
     _show(desk_client(access).post(path, body), access)
+
+
+class _UndoneError(CommandError):
+    """A submit without an order to show: says which id it used, so that it can be sent again."""
+
+    def __init__(self, error: CommandError, operation_id: str) -> None:
+        self._document = error.document() | {"operation_id": operation_id}
+        again = ""
+        if error.code == EXIT_UNREACHABLE:
+            again = f"; what became of it is not known: send it again with the id {operation_id}"
+        super().__init__(f"{error}{again}", error.code)
+
+    def document(self) -> dict[str, object]:
+        return self._document
 
 
 def new_operation_id() -> str:

@@ -56,6 +56,11 @@ def print_fields(title: str, fields: Mapping[str, Any]) -> None:
     _console().print(table)
 
 
+def print_line(text: str) -> None:
+    """Print a line."""
+    sys.stdout.write(f"{text}\n")
+
+
 def moment(at_ns: int) -> str:
     """Return a time as people read it, UTC to the millisecond."""
     at = datetime.fromtimestamp(at_ns // 1_000_000_000, tz=UTC)
@@ -75,13 +80,15 @@ def _heading(name: str) -> str:
 
 def _cell(name: str, value: Any) -> str:
     match value:
-        case None | "" | [] | {}:
+        case None | "":
             return NONE
         case bool():
             return "yes" if value else "no"
         case int() if name.endswith("_ns"):
             return moment(value)
-        case dict() | list():
-            return json.dumps(value, ensure_ascii=False)
+        case dict():
+            return ", ".join(f"{_cell('', item)} {key}" for key, item in value.items()) or NONE
+        case list():
+            return ", ".join(_cell("", item) for item in value) or NONE
         case _:
             return str(value)

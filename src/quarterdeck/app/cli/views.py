@@ -1,6 +1,6 @@
 """`quarterdeck positions`, `venues` and `health`: what the desk holds and how it is."""
 
-from quarterdeck.app.cli.desk_client import desk_client
+from quarterdeck.app.cli.desk_client import RefusalError, desk_client
 from quarterdeck.app.cli.exits import EXIT_REFUSED
 from quarterdeck.app.cli.options import Access
 from quarterdeck.app.cli.printing import print_fields, print_json, print_rows
@@ -40,7 +40,12 @@ def venues(*, access: Access = ACCESS) -> None:
 
 def health(*, access: Access = ACCESS) -> int:
     """Show how the desk is; exit code 1 unless it is well."""
-    answer = desk_client(access).get("/api/health")
+    try:
+        answer = desk_client(access).get("/api/health")
+    except RefusalError as refusal:
+        if not isinstance(refusal.body, dict) or "status" not in refusal.body:
+            raise
+        answer = refusal.body  # A frozen desk says so with 503 and tells the same.
     if access.json:
         print_json(answer)
     else:

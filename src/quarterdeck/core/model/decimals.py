@@ -178,17 +178,17 @@ def is_multiple(value: Decimal, step: Decimal) -> bool:
 
 
 def round_down(value: Decimal, step: Decimal) -> Decimal:
-    """Return the largest multiple of the step that is not above the value."""
+    """Return the largest multiple of the step that is not above the value, in the step's places."""
     rest = _EXACT.remainder(value, _positive(step))
     floor = sub(value, rest)
-    return sub(floor, step) if rest < ZERO else floor
+    return _EXACT.quantize(sub(floor, step) if rest < ZERO else floor, step)
 
 
 def round_up(value: Decimal, step: Decimal) -> Decimal:
-    """Return the smallest multiple of the step that is not below the value."""
+    """Return the smallest multiple of the step not below the value, in the step's places."""
     rest = _EXACT.remainder(value, _positive(step))
     ceiling = sub(value, rest)
-    return add(ceiling, step) if rest > ZERO else ceiling
+    return _EXACT.quantize(add(ceiling, step) if rest > ZERO else ceiling, step)
 
 
 def round_toward(value: Decimal, step: Decimal, target: Decimal = ZERO) -> Decimal:

@@ -17,6 +17,7 @@ import structlog
 from msgspec import Struct
 
 from quarterdeck.gateways.drivers.drydock_messages import Frame, Refusal
+from quarterdeck.telemetry.crash import reached
 
 log = structlog.get_logger("quarterdeck.gateway")
 
@@ -93,6 +94,8 @@ class VenueSocket:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._socket.send_str(frame)
+                if op == "submit":
+                    reached("gateway_request_sent")
                 return await future
         except TimeoutError:
             return Late(f"no reply to {op} within {self._timeout_s:g} s")

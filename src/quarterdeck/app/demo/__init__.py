@@ -1,0 +1,1 @@
+"""The demonstration: the whole system on this machine, killed while it works, and proven whole."""

@@ -1,0 +1,263 @@
+"""What happens in the demonstration, step by step, and what is found out.
+
+One order fills, one rests, one is refused by risk. Then the gateway and the desk are killed while
+orders are open, the desk in the middle of taking one. That last request is sent again with the same
+id, as a client should: it must lead to one order, whether the first try was durable or not.
+"""
+
+import contextlib
+import http.client
+import json
+import select
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from quarterdeck.app.cli.desk_client import DeskClient
+from quarterdeck.app.defaults import ACCOUNT, INSTRUMENT
+from quarterdeck.app.demo.comparison import differences
+from quarterdeck.app.demo.system import DemoError, DemoSystem
+from quarterdeck.app.journal_check import JournalReport
+
+FILLED, RESTING, REFUSED, INTERRUPTED = (
+    "demo-fills",
+    "demo-rests",
+    "demo-refused",
+    "demo-interrupted",
+)
+AGE_NS_MAX: Final = 1_000_000_000
+SETTLE_S_MAX: Final = 20.0
+MIDST_S: Final = 0.004
+
+type Check = Callable[[], JournalReport]
+
+
+class Kill(Struct, frozen=True, kw_only=True):
+    """One process killed, and how long until its account took new orders again."""
+
+    what: str
+    seconds: float
+
+
+class Findings(Struct, frozen=True, kw_only=True):
+    """Everything that the demonstration found out."""
+
+    data: str
+    orders: list[dict[str, Any]]
+    """As `GET /api/orders/{id}` shows them, in the order of their submission."""
+    refused: str
+    refused_detail: str
+    kills: list[Kill]
+    journal: JournalReport
+    differences: list[str]
+    """Between desk and venue; none when all is well."""
+    open_at_end: int
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the promise held."""
+        return self.journal.ok and not self.differences and not self.open_at_end
+
+
+class Story:
+    """Tells the demonstration on a running system.
+
+    Args:
+        system: the system.
+        say: told each step when it is done.
+        check_journal: proves the journal, straight from the database.
+    """
+
+    def __init__(self, system: DemoSystem, say: Callable[[str], None], check: Check) -> None:
+        self._system = system
+        self._say = say
+        self._check = check
+        self._kills: list[Kill] = []
+
+    def tell(self) -> Findings:
+        """Go through all steps.
+
+        Raises:
+            DemoError: if a step did not come about.
+        """
+        began_s = time.monotonic()
+        self._system.wait_until_up()
+        bid_px, ask_px = self._wait_for_market()
+        self._say(f"up on {self._system.data} data, {INSTRUMENT} at {bid_px} / {ask_px}")
+        self._fill_one()
+        self._rest_one(bid_px)
+        refused = self._be_refused(ask_px)
+        self._kill_gateway()
+        self._kill_desk()
+        self._compare("after both kills")
+        self._cancel_resting()
+        found = self._compare("at the end")
+        report = self._check()
+        self._say(
+            f"journal: {report.chain.rows} rows, chain {'good' if report.chain.ok else 'BROKEN'}, "
+            f"folding them gives {'exactly' if report.ok else 'NOT'} what the tables hold"
+        )
+        return Findings(
+            data=self._system.data,
+            orders=self._details(),
+            refused=refused["reason"],
+            refused_detail=refused["detail"],
+            kills=self._kills,
+            journal=report,
+            differences=found,
+            open_at_end=sum(order["status"] == "OPEN" for order in self._system.venue()["orders"]),
+            seconds=time.monotonic() - began_s,
+        )
+
+    @property
+    def _desk(self) -> DeskClient:
+        return self._system.desk
+
+    def _wait_for_market(self) -> tuple[Decimal, Decimal]:
+        def fresh() -> tuple[Decimal, Decimal] | None:
+            listed = (self._system.ask("/api/instruments") or {}).get("instruments", ())
+            for instrument in listed:
+                age_ns, bid_px = instrument["market_age_ns"], instrument["bid_px"]
+                if bid_px and instrument["ask_px"] and age_ns < AGE_NS_MAX:
+                    return Decimal(bid_px), Decimal(instrument["ask_px"])
+            return None
+
+        self._wait_for_gate()
+        found = self._system.wait_for("a fresh market", fresh)
+        assert found is not None
+        return found
+
+    def _fill_one(self) -> None:
+        self._submit(FILLED, side="BUY", quantity="0.25", order_type="MARKET")
+        order = self._wait_for_order(FILLED, "finish", lambda d: d["order"]["finished_ns"])
+        self._say(
+            f"MARKET BUY 0.25: {order['order']['state']}, {len(order['fills'])} fills, "
+            f"average {order['order']['avg_px']}"
+        )
+
+    def _rest_one(self, bid_px: Decimal) -> None:
+        price = str((bid_px * Decimal("0.98")).quantize(Decimal(1)))
+        self._submit(RESTING, side="BUY", quantity="0.1", order_type="LIMIT", price=price)
+        self._wait_for_order(RESTING, "rest", _is_working)
+        self._say(f"LIMIT BUY 0.1 at {price}: rests at the venue")
+
+    def _be_refused(self, ask_px: Decimal) -> dict[str, Any]:
+        price = str((ask_px * Decimal("1.10")).quantize(Decimal(1)))
+        answer = self._submit(REFUSED, side="BUY", quantity="0.1", order_type="LIMIT", price=price)
+        if answer["state"] != "denied":
+            raise DemoError(f"risk let an order at {price} pass: {answer}")
+        self._say(f"LIMIT BUY 0.1 at {price}: denied, {answer['reason']}: {answer['detail']}")
+        return answer
+
+    def _kill_gateway(self) -> None:
+        before = self._account()["gateway_epoch"]
+        began_s = time.monotonic()
+        pid = self._system.kill(f"gateway-{ACCOUNT}")
+        self._wait_for_gate(lambda account: account["gateway_epoch"] > before)
+        self._came_back("gateway", pid, began_s)
+
+    def _kill_desk(self) -> None:
+        before = self._desk.get("/api/health")["epoch"]
+        body = _body(INTERRUPTED, side="SELL", quantity="0.1", order_type="MARKET")
+        began_s = time.monotonic()
+        connection = _send(self._desk, body)
+        # About as long as the desk needs to read, decide and commit: die somewhere in there.
+        select.select([connection.sock], [], [], MIDST_S)
+        pid = self._system.kill("desk")
+        connection.close()
+        self._system.wait_for(
+            "the next desk",
+            lambda: (self._system.ask("/api/health") or {}).get("epoch", 0) > before,
+        )
+        self._wait_for_gate()
+        self._came_back("desk", pid, began_s)
+        known = self._system.ask(f"/api/orders/{INTERRUPTED}") is not None
+        self._wait_for_market()
+        self._desk.post("/api/orders", body)
+        order = self._wait_for_order(
+            INTERRUPTED, "finish", lambda detail: detail["order"]["finished_ns"]
+        )
+        self._say(
+            f"the order that the kill interrupted {'was' if known else 'was not'} durable; sent "
+            f"again with its id it is one order: {order['order']['state']}"
+        )
+
+    def _came_back(self, what: str, pid: int, began_s: float) -> None:
+        seconds = time.monotonic() - began_s
+        self._kills.append(Kill(what=what, seconds=round(seconds, 2)))
+        self._say(f"killed the {what} (pid {pid}): orders were taken again after {seconds:.1f} s")
+
+    def _cancel_resting(self) -> None:
+        self._desk.post(f"/api/orders/{RESTING}/cancel", {})
+        order = self._wait_for_order(RESTING, "end", lambda d: d["order"]["finished_ns"])
+        self._say(f"canceled the resting order: {order['order']['state']}")
+
+    def _compare(self, when: str) -> list[str]:
+        """Compare with the venue, allowing what is under way a moment to arrive."""
+        found = self._differences()
+        with contextlib.suppress(DemoError):
+            self._system.wait_for(
+                "equality", lambda: not self._differences(), within_s=SETTLE_S_MAX
+            )
+            found = []
+        if found:
+            found = self._differences()
+        told = "; ".join(found) or "orders, fills and balances equal, nothing lost, nothing doubled"
+        self._say(f"desk and venue {when}: {told}")
+        return found
+
+    def _differences(self) -> list[str]:
+        holdings = self._desk.get("/api/positions")["holdings"]
+        return differences(self._details(), holdings, self._system.venue())
+
+    def _details(self) -> list[dict[str, Any]]:
+        listed = self._desk.get("/api/orders", limit=100)["orders"]
+        names = [order["operation_id"] for order in reversed(listed)]
+        return [self._desk.get(f"/api/orders/{name}") for name in names]
+
+    def _account(self) -> dict[str, Any]:
+        listed = (self._system.ask("/api/venues") or {}).get("accounts", ())
+        return next((account for account in listed if account["account"] == ACCOUNT), {})
+
+    def _wait_for_gate(self, also: Callable[[dict[str, Any]], bool] = lambda _: True) -> None:
+        def is_open() -> bool:
+            account = self._account()
+            return bool(account) and account["gate_open"] and also(account)
+
+        self._system.wait_for("the account to take orders", is_open)
+
+    def _wait_for_order(
+        self, operation_id: str, what: str, is_so: Callable[[dict[str, Any]], Any]
+    ) -> dict[str, Any]:
+        def found() -> dict[str, Any] | None:
+            detail: dict[str, Any] | None = self._system.ask(f"/api/orders/{operation_id}")
+            return detail if detail is not None and is_so(detail) else None
+
+        detail = self._system.wait_for(f"order {operation_id} to {what}", found)
+        assert detail is not None
+        return detail
+
+    def _submit(self, operation_id: str, **terms: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._desk.post("/api/orders", _body(operation_id, **terms))
+        return answer
+
+
+def _body(operation_id: str, **terms: str) -> dict[str, Any]:
+    return {"operation_id": operation_id, "instrument_key": INSTRUMENT, **terms}
+
+
+def _is_working(detail: dict[str, Any]) -> bool:
+    return any(child["state"] == "working" for child in detail["children"])
+
+
+def _send(desk: DeskClient, body: dict[str, Any]) -> http.client.HTTPConnection:
+    """Send a request and do not wait for its answer."""
+    connection = http.client.HTTPConnection(urlsplit(desk.url).netloc, timeout=10)
+    headers = {"Authorization": f"Bearer {desk.token}", "Content-Type": "application/json"}
+    connection.request("POST", "/api/orders", json.dumps(body).encode(), headers)
+    return connection
