@@ -58,7 +58,9 @@ async def fill_journal(desk: Desk, links: PaperLinks) -> None:
     """Make the orders: each is taken, acknowledged and, but for the last ones, filled."""
     await desk.execute(LIMITS)
     desk.on_view(ACCOUNT, a_view())
-    while not (desk.engine.state.accounts.get(ACCOUNT) and desk.engine.state.accounts[ACCOUNT].gate_open):
+    while not (
+        desk.engine.state.accounts.get(ACCOUNT) and desk.engine.state.accounts[ACCOUNT].gate_open
+    ):
         links.deliver()
         await asyncio.sleep(0.01)
     tiny = Decimal("0.001")
@@ -121,7 +123,10 @@ async def measure(dsn: str, folder: Path) -> list[tuple[str, ...]]:
     await desk.stop()
 
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import quarterdeck.desk.desk, quarterdeck.store.session"], check=True)
+    subprocess.run(
+        [sys.executable, "-c", "import quarterdeck.desk.desk, quarterdeck.store.session"],
+        check=True,
+    )
     import_s = time.perf_counter() - began
     desk, links = a_desk(dsn, folder, venue)
     began = time.perf_counter()

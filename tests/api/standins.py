@@ -254,11 +254,7 @@ async def running_desk(
         on_bug=bugs.append,
     )
     app = create_app(services)
-    transport = httpx.ASGITransport(app=app)
-    headers = {"authorization": f"Bearer {tokens['all']}"}
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://desk", headers=headers
-    ) as client:
+    async with _client(app, tokens["all"]) as client:
         rig = Rig(
             desk=desk,
             record=record,
@@ -274,6 +270,14 @@ async def running_desk(
         await _open_account(rig)
         yield rig
     await desk.stop()
+
+
+def _client(app: FastAPI, token: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app),
+        base_url="http://desk",
+        headers={"authorization": f"Bearer {token}"},
+    )
 
 
 async def _open_account(rig: Rig) -> None:

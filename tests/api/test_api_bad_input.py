@@ -253,7 +253,9 @@ async def test_a_wrong_method_names_the_right_ones(rig: Rig):
     assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
-async def test_a_bug_is_answered_without_its_details_and_reported(rig: Rig, monkeypatch: Any):
+async def test_a_bug_of_the_desk_is_answered_without_its_details_and_reported(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+):
     async def broken(command: object) -> None:
         raise RuntimeError("secret detail of the inside")
 
@@ -265,3 +267,14 @@ async def test_a_bug_is_answered_without_its_details_and_reported(rig: Rig, monk
     assert [str(bug) for bug in rig.bugs] == ["secret detail of the inside"]
     monkeypatch.undo()
     assert (await rig.client.post("/api/orders", json=GOOD)).status_code == 202
+
+
+async def test_a_bug_of_a_page_is_answered_and_does_not_concern_the_desk(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("quarterdeck.api.desk_calls.books", lambda *_: 1 / 0)
+    answer = await rig.client.get("/api/positions")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert "division" not in answer.text
+    assert rig.bugs == []
+    assert (await rig.client.get("/api/health")).status_code == 200

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.api.bind import Bind, check_bind, is_loopback
+from quarterdeck.api.bind import Bind, admits, check_bind, is_loopback
 
 CERT = {"certificate": Path("c.pem"), "private_key": Path("k.pem")}
 PROXY = {"trusted_proxies": ("10.0.0.7", "fd00::/8")}
@@ -52,3 +52,24 @@ def test_a_port_is_judged(port: int, allowed: bool):
 def test_an_address_in_another_guise_is_no_loopback():
     assert not is_loopback("127.0.0.1.example")
     assert not is_loopback("2130706433")
+
+
+PEERS = [
+    ("127.0.0.1", {}, "127.0.0.1", True),
+    ("0.0.0.0", CERT, "203.0.113.9", True),
+    ("0.0.0.0", PROXY, "10.0.0.7", True),
+    ("0.0.0.0", PROXY, "10.0.0.8", False),
+    ("::", PROXY, "::ffff:10.0.0.7", True),
+    ("::", PROXY, "::ffff:10.0.0.8", False),
+    ("::", PROXY, "fd00::1", True),
+    ("0.0.0.0", PROXY, "127.0.0.1", True),
+    ("0.0.0.0", PROXY, "", False),
+    ("0.0.0.0", {**CERT, **PROXY}, "203.0.113.9", True),
+]
+
+
+@pytest.mark.parametrize(("host", "protection", "peer", "admitted"), PEERS)
+def test_who_goes_round_the_proxy_is_turned_away(
+    host: str, protection: dict[str, object], peer: str, admitted: bool
+):
+    assert admits(Bind(host=host, port=8001, **protection), peer) is admitted

@@ -76,6 +76,22 @@ async def test_a_head_without_end_is_cut_off(rig: Rig):
         assert (await said(port, many))[0] == 431
 
 
+async def test_a_connection_may_carry_many_heads_and_outlive_the_bound(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connection, "HEAD_BYTES_MAX", 2_000)
+    monkeypatch.setattr(connection, "HEAD_WITHIN_S", 0.05)
+    limits = httpx.Limits(max_connections=1)
+    async with served(rig.app) as port, httpx.AsyncClient(limits=limits) as client:
+        began_s = asyncio.get_running_loop().time()
+        streams = set()
+        while asyncio.get_running_loop().time() < began_s + 0.2:
+            answer = await client.get(f"http://127.0.0.1:{port}/healthz", headers={"x": "y" * 500})
+            assert answer.status_code == 200
+            streams.add(answer.extensions["network_stream"].get_extra_info("client_addr"))
+        assert len(streams) == 1, "the connection was cut"
+
+
 async def test_a_slow_head_is_cut_off(rig: Rig, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(connection, "HEAD_WITHIN_S", 0.05)
     async with served(rig.app) as port:
@@ -110,6 +126,13 @@ async def test_connections_are_bounded(rig: Rig, monkeypatch: pytest.MonkeyPatch
         async with asyncio.timeout(5):
             while not await answered():
                 pass
+
+
+async def test_a_peer_that_is_not_admitted_hears_so(rig: Rig, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("quarterdeck.api.serve.admits", lambda _, peer: peer != "127.0.0.1")
+    async with served(rig.app) as port:
+        status, error = await said(port, b"")
+    assert (status, error["code"]) == (403, "forbidden")
 
 
 async def test_a_client_that_leaves_does_not_undo_its_order(rig: Rig):

@@ -10,7 +10,7 @@ import structlog
 from tests.api.standins import ACCOUNT, BTC, Rig
 
 from quarterdeck.telemetry.logging import configure
-from quarterdeck.telemetry.metrics import METRICS, Kind, Metrics
+from quarterdeck.telemetry.metrics import METRICS, Figures, Kind, Metrics
 
 ORDER = {
     "operation_id": "OP-1",
@@ -87,6 +87,17 @@ def test_the_list_is_well_formed():
         assert bool(metric.buckets_s) is (metric.kind is Kind.HISTOGRAM)
 
 
+def test_a_gauge_forgets_what_is_no_longer_there():
+    metrics = Metrics("test")
+    metrics.show(Figures(values={"gate_open": {("a",): 1, ("b",): 0}, "frozen": {(): 1}}))
+    metrics.show(Figures(values={"gate_open": {("b",): 1}, "frozen": {(): 0}}))
+    lines = metrics.render().decode().splitlines()
+    assert [line for line in lines if line.startswith("quarterdeck_gate_open{")] == [
+        'quarterdeck_gate_open{account="b"} 1.0'
+    ]
+    assert "quarterdeck_frozen 0.0" in lines
+
+
 def test_a_figure_that_is_not_in_the_list_cannot_be_counted():
     with pytest.raises(KeyError):
         Metrics("test").count("made_up")
@@ -117,8 +128,10 @@ def test_secrets_stay_out_of_the_log(written: io.StringIO):
     library = logging.getLogger("some.library")
     library.warning("Authorization: Bearer %s", TOKEN)
     library.error("it broke", exc_info=ValueError(TOKEN))
+    library.error("sent Authorization: Bearer %s", SECRET)
+    library.error("sent authorization: basic %s", SECRET)
     text = written.getvalue()
-    assert len(text.splitlines()) == 6
+    assert len(text.splitlines()) == 8
     assert SECRET not in text
     assert "qd_bot_***" in text, "which key it was may be known"
 

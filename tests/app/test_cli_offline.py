@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.app.cli import COMMANDS, run
-from quarterdeck.app.cli.desk_client import RefusalError
 from quarterdeck.app.cli.order import new_operation_id
+from quarterdeck.app.desk_client import RefusalError
 from quarterdeck.core.model.ids import is_operation_id
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -59,7 +59,7 @@ def test_drydock_takes_the_file_that_is_written_for_it(places):
 
 def test_a_drydock_file_that_is_not_there_is_named(places):
     settings = settings_of(places, drydock=[{"name": "x", "config": "absent.toml"}])
-    with pytest.raises(PlanError, match="drydock x: .*absent.toml"):
+    with pytest.raises(PlanError, match=r"drydock x: .*absent\.toml"):
         plan(settings, places)
 
 

@@ -37,6 +37,7 @@ class Moody(NullDriver):
         self.moods: dict[str, list[Exception | float]] = {}
         self.submitted: list[str] = []
         self.listener: DriverListener | None = None
+        self.disconnects = 0
 
     async def _mood(self, call: str) -> None:
         moods = self.moods.get(call)
@@ -50,6 +51,10 @@ class Moody(NullDriver):
         await self._mood("connect")
         self.listener = listener
         return await super().connect(listener)
+
+    async def disconnect(self) -> None:
+        self.disconnects += 1
+        await super().disconnect()
 
     async def submit(self, order: VenueOrder) -> SubmitOutcome:
         self.submitted.append(order.client_order_id)

@@ -14,8 +14,9 @@ from tests.gateways.drydock_process import ACCOUNT, TOKEN, VENUE, DrydockProcess
 from tests.gateways.ear import Ear
 
 from quarterdeck.core.model.instrument import Settlement
+from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.terms import Side
-from quarterdeck.gateways.contract import Accepted, ConnectError, Driver
+from quarterdeck.gateways.contract import Accepted, ConnectError, Driver, Unknown
 from quarterdeck.gateways.registry import build_driver
 
 pytestmark = pytest.mark.processes
@@ -142,6 +143,14 @@ async def test_a_clock_that_would_void_the_proof_is_refused(
     await driver.connect(Ear())
     assert driver.clock_offset_ns == pytest.approx(-ahead_ns, abs=500_000_000)
     await driver.disconnect()
+
+
+async def test_a_broken_connection_ends_its_requests_without_waiting(rig: DrydockRig):
+    async with Connected(rig, request_timeout_ms=60_000) as (driver, _), asyncio.timeout(10):
+        rig.fail("submit", "disconnect_after")
+        outcome = await driver.submit(an_order(rig))
+        assert isinstance(outcome, Unknown)
+        assert outcome.why is Reason.REPLY_LOST
 
 
 async def test_a_silent_venue_is_given_up(rig: DrydockRig):

@@ -131,7 +131,7 @@ async def test_the_venue_is_connected_again_with_patience(
         hosted(tmp_path, driver, request_timeout_ms=100) as host,
     ):
         await desk.connected()
-        assert host.counts["connects_failed"] == 3
+        assert host.counts["connects_failed"] == driver.disconnects == 3
         assert driver.listener is not None
         driver.moods = {"connect": [ConnectError("still closed")]}
         driver.listener.ended("the line broke")
@@ -139,6 +139,7 @@ async def test_the_venue_is_connected_again_with_patience(
         await desk.next_of(GatewayLost, why=Reason.VENUE_DISCONNECTED)
         assert desk.links.send(SendChild(child=a_child("A"))) is Reason.GATEWAY_DOWN
         await desk.connected()
+        assert driver.disconnects == 5
         send(desk, "B")
         await desk.next_of(OrderAccepted, client_order_id="B")
         assert driver.submitted == ["B"]

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from quarterdeck.core.model.ids import client_order_id
+from quarterdeck.store.deadline import Deadline
 from quarterdeck.telemetry.crash import VARIABLE
 
 ACCOUNT = "binance-spot"
@@ -93,13 +93,13 @@ def free_port() -> int:
 
 def until[T](found: Callable[[], T], why: str, within_s: float = PATIENCE_S) -> T:
     """Ask again until the answer is true; a condition, never a time."""
-    deadline = time.monotonic() + within_s
+    deadline = Deadline(within_s)
     while True:
         answer = found()
         if answer:
             return answer
-        assert time.monotonic() < deadline, f"did not happen within {within_s} s: {why}"
-        time.sleep(0.02)
+        assert not deadline.passed, f"did not happen within {within_s} s: {why}"
+        deadline.pause()
 
 
 class Running:

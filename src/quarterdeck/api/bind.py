@@ -49,6 +49,24 @@ def check_bind(bind: Bind, *, has_keys: bool) -> Refused | None:
     return None
 
 
+def admits(bind: Bind, peer: str) -> bool:
+    """Tell whether a peer may connect at all.
+
+    Where a proxy is what makes a public address safe, those who go round it are turned away: their
+    keys would cross the network in the clear.
+    """
+    if is_loopback(bind.host) or bind.certificate is not None:
+        return True
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)  # An IPv4 peer of an IPv6 socket.
+    address = mapped if mapped is not None else address
+    networks = (ipaddress.ip_network(proxy, strict=False) for proxy in bind.trusted_proxies)
+    return address.is_loopback or any(address in network for network in networks)
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine can reach a host; a name other than localhost counts as not.
 

@@ -6,6 +6,7 @@ application sees it, is refused in the application's error shape all the same.
 """
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -22,6 +23,11 @@ CONNECTIONS_MAX: Final = 512
 class BoundedHeadProtocol(HttpToolsProtocol):
     """uvicorn's connection, which gives up on a head that is too long or too slow."""
 
+    def admits(self, peer: str) -> bool:
+        """Tell whether a peer may connect; overridden by `for_peers`."""
+        del peer
+        return True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """See uvicorn."""
         super().__init__(*args, **kwargs)
@@ -35,6 +41,9 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         if len(self.connections) > CONNECTIONS_MAX:
             text = f"{CONNECTIONS_MAX} connections are open already"
             self._end(HTTPStatus.SERVICE_UNAVAILABLE, Reason.OVERLOADED, text)
+        elif not self.admits(self.client[0] if self.client is not None else ""):
+            text = "come by the proxy that speaks TLS for this desk"
+            self._end(HTTPStatus.FORBIDDEN, Reason.FORBIDDEN, text)
         else:
             self._expect_head()
 
@@ -93,3 +102,15 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         head += [name + b": " + value for name, value in response.raw_headers]
         self.transport.write(b"\r\n".join([*head, b"", bytes(response.body)]))
         self.transport.close()
+
+
+def for_peers(admits: Callable[[str], bool]) -> type[BoundedHeadProtocol]:
+    """Return the connection for a server that not every peer may connect to."""
+
+    class AdmittedProtocol(BoundedHeadProtocol):
+        """One that asks who connects."""
+
+        def admits(self, peer: str) -> bool:
+            return admits(peer)
+
+    return AdmittedProtocol

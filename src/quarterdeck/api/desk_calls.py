@@ -134,7 +134,7 @@ async def set_trading_state(services: Services, call: Call) -> Response:
     if isinstance(request, Refused):
         return refusal(request)
     command = SetTradingState(state=request.state, by=call.by, why=request.why)
-    refused = await services.desk.execute(command)
+    refused = await services.execute(command)
     if refused is not None:
         return refusal(refused)
     return answer(TradingStateView(state=services.desk.engine.state.trading_state))

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from quarterdeck.api.attempts import FailedAttempts
-from quarterdeck.api.endpoint import Call, Endpoint, Services
+from quarterdeck.api.endpoint import Call, DeskBugError, Endpoint, Services
 from quarterdeck.api.errors import Fault, error, refusal
 from quarterdeck.api.keys import ApiKey
 from quarterdeck.api.messages import BODY_BYTES_MAX, TOO_LARGE
@@ -48,7 +48,15 @@ class Door:
         """Answer one request."""
         began_ns = time.perf_counter_ns()
         endpoint, metrics = self._endpoint, self._services.metrics
-        response = await self._answer(scope, receive)
+        bug: Exception | None = None
+        try:
+            response = await self._answer(scope, receive)
+        except DeskBugError as raised:
+            log.exception("desk_bug", method=endpoint.method, route=endpoint.path)
+            response, bug = internal(), raised.bug
+        except Exception:
+            log.exception("api_bug", method=endpoint.method, route=endpoint.path)
+            response = internal()
         if response is None:
             return
         response.headers["cache-control"] = "no-store"
@@ -57,7 +65,11 @@ class Door:
             "http_requests", endpoint.method, endpoint.path, str(int(response.status_code))
         )
         metrics.observe_ns("http_seconds", time.perf_counter_ns() - began_ns, endpoint.path)
-        await response(scope, receive, send)
+        try:
+            await response(scope, receive, send)
+        finally:
+            if bug is not None:
+                self._services.on_bug(bug)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response | None:
         """Return the answer; None when the caller has gone."""
@@ -71,19 +83,13 @@ class Door:
             if not isinstance(received, bytes):
                 return received
             body = received
-        try:
-            query = _query(scope)
-            call = Call(
-                by=key.id if key is not None else "",
-                path=scope.get("path_params", {}),
-                query=query,
-                body=body,
-            )
-            return await self._endpoint.handler(self._services, call)
-        except Exception as bug:
-            log.exception("api_bug", method=self._endpoint.method, route=self._endpoint.path)
-            self._services.on_bug(bug)
-            return internal()
+        call = Call(
+            by=key.id if key is not None else "",
+            path=scope.get("path_params", {}),
+            query=_query(scope),
+            body=body,
+        )
+        return await self._endpoint.handler(self._services, call)
 
     def _admitted(self, scope: Scope, headers: dict[bytes, bytes]) -> ApiKey | Response | None:
         """Return the caller's key (None where none is needed), or the answer that turns it away."""

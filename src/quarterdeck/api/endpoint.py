@@ -11,6 +11,8 @@ from starlette.responses import Response
 
 from quarterdeck.api.keys import KeyRing, Scope
 from quarterdeck.api.reads import OrderReads
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.model.reasons import Refused
 from quarterdeck.desk.desk import Desk
 from quarterdeck.gateways.link import LinkStatus
 from quarterdeck.ports import Clock
@@ -29,10 +31,31 @@ class Services(Struct, frozen=True, kw_only=True):
     """What is known of each account's gateway, by account."""
     version: str
     on_bug: Callable[[Exception], None]
-    """Told of every exception that is no refusal, after the caller was answered 500.
+    """Told of every exception out of the desk itself, after the caller was answered 500.
 
-    The desk's own state may be at fault: whoever wires this decides whether to end the process.
+    The desk's memory may be at fault: whoever wires this ends the process, so that it is built
+    anew. A bug of the API alone is answered and logged, and harms nobody else.
     """
+
+    async def execute(self, command: Command) -> Refused | None:
+        """Give the desk a command; see `Desk.execute`.
+
+        Raises:
+            DeskBugError: if the desk broke on it.
+        """
+        try:
+            return await self.desk.execute(command)
+        except Exception as bug:
+            raise DeskBugError(bug) from bug
+
+
+class DeskBugError(Exception):
+    """The desk broke while it decided: a bug of ours, never the caller's."""
+
+    def __init__(self, bug: Exception) -> None:
+        """Keep what was raised."""
+        super().__init__(repr(bug))
+        self.bug = bug
 
 
 class Call(Struct, frozen=True, kw_only=True):

@@ -138,7 +138,7 @@ async def _executed(
 ) -> Response:
     """Give the desk a command about an order and answer with the order's present state."""
     engine = services.desk.engine
-    refused = await services.desk.execute(command)
+    refused = await services.execute(command)
     if refused is not None:
         return refusal(refused)
     # An engine that froze stays frozen, so this tells what the command met even afterwards.

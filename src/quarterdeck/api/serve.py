@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from quarterdeck.api.bind import Bind, check_bind
-from quarterdeck.api.connection import BoundedHeadProtocol
+from quarterdeck.api.bind import Bind, admits, check_bind
+from quarterdeck.api.connection import for_peers
 
 UNACCEPTED_MAX: Final = 256
 IDLE_S: Final = 30
@@ -82,7 +83,7 @@ def config(app: ASGIApp, bind: Bind) -> uvicorn.Config:
         app,
         host=bind.host,
         port=bind.port,
-        http=BoundedHeadProtocol,
+        http=for_peers(partial(admits, bind)),
         ws="none",
         loop="none",
         lifespan="off",

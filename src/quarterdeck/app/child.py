@@ -131,6 +131,8 @@ class Child:
         )
         self._process, self._started_ns = process, time.time_ns()
         self._runs += 1
+        if self._stopping.is_set():  # Asked to stop while it was being started.
+            process.kill()
         self._on_change()
         probing = asyncio.create_task(self._probe(process.pid))
         pumping = asyncio.create_task(self._pump(process))

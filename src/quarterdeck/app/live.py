@@ -204,7 +204,9 @@ def _on_key_fault(text: str) -> None:
 def _on_loop_exception(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
     """End the process on an exception that nobody caught: a callback of ours has a bug."""
     error = context.get("exception")
-    if isinstance(error, Exception) and not isinstance(error, OSError):
+    # A connection that broke is none of our bugs, a task of ours that died of it is.
+    passing = isinstance(error, OSError) and not {"task", "future"} & context.keys()
+    if isinstance(error, Exception) and not passing:
         _die(error)
     loop.default_exception_handler(context)
 

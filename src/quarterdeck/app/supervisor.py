@@ -78,9 +78,17 @@ class Supervisor:
                 await self._start_stage(stage)
             if not self._stop.is_set():
                 on_ready(self.state)
-                await self._stop.wait()
+                await self._watch()
         finally:
             await self._stop_all()
+
+    async def _watch(self) -> None:
+        """Wait for a signal; a keeper that ends before is a bug of ours, and raises."""
+        stopping = asyncio.create_task(self._stop.wait())
+        done, _ = await asyncio.wait({stopping, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        for task in done - {stopping}:
+            task.result()
 
     def _on_signal(self) -> None:
         if self._stop.is_set():

@@ -255,17 +255,19 @@ class Engine:
             reply(_refusal(frozen(self.frozen or "")))
 
     def _evict(self) -> None:
-        if self._pending:
-            return
+        """Forget orders that ended long ago and whose end is durable."""
         limit_ns = self._clock.now_ns() - EVICT_AFTER_NS
+        if self._pending:
+            limit_ns = min(limit_ns, self._pending[0].since_ns)
         while self._finished and self._finished[0][0] < limit_ns:
             _, operation_id = self._finished.popleft()
             parent = self.state.parents.get(operation_id)
-            if parent is not None and not parent.status.is_live and not parent.open_children:
-                if parent.updated_ns < limit_ns:
-                    self.state.evict(operation_id)
-                else:
-                    self._finished.append((parent.updated_ns, operation_id))
+            if parent is None or parent.status.is_live or parent.open_children:
+                continue  # Gone already, or back to life: its next end is noted anew.
+            if parent.updated_ns < limit_ns:
+                self.state.evict(operation_id)
+            else:
+                self._finished.append((parent.updated_ns, operation_id))
 
 
 class _Pending:

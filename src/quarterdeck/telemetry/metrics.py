@@ -111,7 +111,8 @@ class Metrics:
 
     def __init__(self, version: str) -> None:
         """Begin at zero."""
-        disable_created_metrics()  # A second series for each: when it was first counted.
+        # Else each has a second series: when it was first counted. The library has no type for it.
+        disable_created_metrics()  # type: ignore[no-untyped-call] # untyped there
         self._registry = CollectorRegistry()
         self._counters: dict[str, Counter] = {}
         self._gauges: dict[str, Gauge] = {}

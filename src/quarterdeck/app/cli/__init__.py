@@ -14,8 +14,9 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_USAGE, CommandError
+from quarterdeck.app.command_error import EXIT_REFUSED, EXIT_USAGE, CommandError
 
+EXIT_INTERRUPTED = 130
 MODULE = "quarterdeck.app.cli"
 
 
@@ -72,6 +73,8 @@ def main() -> None:
     try:
         code = run()
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough; nothing may be flushed into the pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from cyclopts import App
 
-from quarterdeck.app.cli.exits import EXIT_USAGE
 from quarterdeck.app.cli.options import Output
-from quarterdeck.app.cli.printing import print_json
+from quarterdeck.app.command_error import EXIT_USAGE
 from quarterdeck.app.config_file import ConfigError, plain, read_settings
 from quarterdeck.app.driver_check import driver_faults
 from quarterdeck.app.expansion import Fault, dotted
+from quarterdeck.app.printing import print_json
 from quarterdeck.app.settings import Settings
 
 app = App(name="config", help="Check and show configuration files.")

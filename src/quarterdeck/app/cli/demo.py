@@ -6,14 +6,14 @@ import sys
 import time
 from types import FrameType
 
-from quarterdeck.app.cli.exits import EXIT_REFUSED, CommandError
 from quarterdeck.app.cli.options import Output
-from quarterdeck.app.cli.printing import print_json
+from quarterdeck.app.command_error import EXIT_REFUSED, CommandError
 from quarterdeck.app.defaults import SAMPLE_DATA
 from quarterdeck.app.demo.report import document, show
 from quarterdeck.app.demo.story import Story
 from quarterdeck.app.demo.system import DemoError, DemoSystem
 from quarterdeck.app.journal_check import JournalReport, check_journal
+from quarterdeck.app.printing import print_json
 
 OUTPUT = Output()
 DESK_ID = "main"

@@ -5,10 +5,10 @@ from typing import Any
 
 from cyclopts import App
 
-from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_UNREACHABLE, CommandError
 from quarterdeck.app.cli.options import Source
-from quarterdeck.app.cli.printing import print_fields, print_json
 from quarterdeck.app.cli.settings_source import dsn_of, settings_of
+from quarterdeck.app.command_error import EXIT_REFUSED, EXIT_UNREACHABLE, CommandError
+from quarterdeck.app.printing import print_fields, print_json
 
 app = App(name="journal", help="The journal, straight from the database.")
 

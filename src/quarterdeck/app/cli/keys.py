@@ -7,10 +7,10 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from quarterdeck.api.keys import ApiKey, KeyFileError, Scope, create_key, list_keys, revoke_key
-from quarterdeck.app.cli.exits import CommandError
 from quarterdeck.app.cli.options import Source
-from quarterdeck.app.cli.printing import print_fields, print_json, print_rows
 from quarterdeck.app.cli.settings_source import places_of, settings_of
+from quarterdeck.app.command_error import CommandError
+from quarterdeck.app.printing import print_fields, print_json, print_rows
 
 app = App(name="keys", help="API keys. A running desk notices changes within a second.")
 

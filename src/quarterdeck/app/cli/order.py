@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from quarterdeck.app.cli.desk_client import desk_client, segment
-from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_UNREACHABLE, CommandError
 from quarterdeck.app.cli.options import Access
-from quarterdeck.app.cli.printing import print_fields, print_json, print_rows
+from quarterdeck.app.cli.which_desk import desk_client
+from quarterdeck.app.command_error import EXIT_REFUSED, EXIT_UNREACHABLE, CommandError
+from quarterdeck.app.desk_client import segment
+from quarterdeck.app.printing import print_fields, print_json, print_rows
 
 app = App(name="order", help="Submit, cancel and look at parent orders.")
 
@@ -76,8 +77,7 @@ def submit(
 ) -> int:
     """Submit a parent order: LIMIT when a price is given, MARKET otherwise.
 
-    Prints the operation id that was used. Sending the same id with the same terms again is safe and
-    shows what became of the first.
+    Prints the operation id that was used; sending it again with the same terms is safe.
 
     Args:
         instrument: Canonical id, for example BINANCE-SPOT:SPOT_PAIR:BTC-USDT.
@@ -115,10 +115,7 @@ def submit(
         answer = desk_client(access).post("/api/orders", body)
     except CommandError as error:
         raise _UndoneError(error, chosen_id) from error
-    if access.json:
-        print_json(answer)
-    else:
-        print_fields("order", answer)
+    _show(answer, access)
     return EXIT_REFUSED if answer["state"] == "denied" else 0
 
 

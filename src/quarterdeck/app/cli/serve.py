@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_USAGE, CommandError
+from quarterdeck.app.command_error import EXIT_REFUSED, EXIT_USAGE, CommandError
 from quarterdeck.app.config_file import ConfigError, read_settings
 from quarterdeck.app.settings import Settings
 

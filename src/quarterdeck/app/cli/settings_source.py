@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from quarterdeck.app.cli.exits import EXIT_UNREACHABLE, EXIT_USAGE, CommandError
 from quarterdeck.app.cli.options import Source
+from quarterdeck.app.command_error import EXIT_UNREACHABLE, EXIT_USAGE, CommandError
 from quarterdeck.app.config_file import ConfigError, read_settings
 from quarterdeck.app.places import Places, default_data_dir
 from quarterdeck.app.settings import Settings

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from quarterdeck.app.cli.desk_client import desk_client
 from quarterdeck.app.cli.options import Access
-from quarterdeck.app.cli.printing import print_fields, print_json
+from quarterdeck.app.cli.which_desk import desk_client
+from quarterdeck.app.printing import print_fields, print_json
 
 ACCESS = Access()
 

@@ -4,11 +4,11 @@ import sys
 
 import msgspec
 
-from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_USAGE, CommandError
 from quarterdeck.app.cli.options import Source
-from quarterdeck.app.cli.printing import print_json
+from quarterdeck.app.command_error import EXIT_REFUSED, EXIT_USAGE, CommandError
 from quarterdeck.app.config_file import ConfigError
 from quarterdeck.app.defaults import SAMPLE_DATA
+from quarterdeck.app.printing import print_json
 from quarterdeck.app.start import CannotStartError, Start, from_defaults, from_file, run
 from quarterdeck.app.state_file import AlreadyRunningError, SupervisorState
 from quarterdeck.app.supervisor import StartError

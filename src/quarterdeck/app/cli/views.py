@@ -1,9 +1,10 @@
 """`quarterdeck positions`, `venues` and `health`: what the desk holds and how it is."""
 
-from quarterdeck.app.cli.desk_client import RefusalError, desk_client
-from quarterdeck.app.cli.exits import EXIT_REFUSED
 from quarterdeck.app.cli.options import Access
-from quarterdeck.app.cli.printing import print_fields, print_json, print_rows
+from quarterdeck.app.cli.which_desk import desk_client
+from quarterdeck.app.command_error import EXIT_REFUSED
+from quarterdeck.app.desk_client import RefusalError
+from quarterdeck.app.printing import print_fields, print_json, print_rows
 
 ACCESS = Access()
 POSITIONS = (

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from quarterdeck.app.cli.printing import print_line, print_rows
 from quarterdeck.app.demo.story import Findings
+from quarterdeck.app.printing import print_line, print_rows
 
 VERDICT = "journal verified, positions equal venue"
 

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from quarterdeck.app.cli.desk_client import DeskClient
 from quarterdeck.app.defaults import ACCOUNT, INSTRUMENT
 from quarterdeck.app.demo.comparison import differences
 from quarterdeck.app.demo.system import DemoError, DemoSystem
+from quarterdeck.app.desk_client import DeskClient
 from quarterdeck.app.journal_check import JournalReport
 
 FILLED, RESTING, REFUSED, INTERRUPTED = (

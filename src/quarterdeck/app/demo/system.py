@@ -19,9 +19,9 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from quarterdeck.app import child_exec
-from quarterdeck.app.cli.desk_client import DeskClient
-from quarterdeck.app.cli.exits import CommandError
+from quarterdeck.app.command_error import CommandError
 from quarterdeck.app.defaults import ACCOUNT, Ports, admin_token, default_configuration
+from quarterdeck.app.desk_client import DeskClient
 from quarterdeck.app.places import Places, write_private
 from quarterdeck.app.state_file import read_state
 from quarterdeck.app.toml_text import to_toml

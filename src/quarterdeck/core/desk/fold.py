@@ -68,6 +68,12 @@ def apply(state: DeskState, event: ev.Event, now_ns: int) -> None:
             | ev.PositionOpened()
         ):
             fold_account.apply(state, event, now_ns)
+        case _:
+            _switch(state, event)
+
+
+def _switch(state: DeskState, event: ev.DeskEvent) -> None:
+    match event:
         case ev.InstrumentLoaded():
             state.instruments[event.instrument.id] = event.instrument
         case ev.InstrumentHalted():

@@ -86,7 +86,14 @@ def _changed(account: AccountState, event: ev.AccountEvent, now_ns: int) -> Acco
                 reconciled_ns=now_ns,
             )
         case ev.DifferenceSeen():
-            seen = Difference(ours=event.ours, venue=event.venue, confirmed=event.confirmed)
+            known = account.differences.get(event.key)
+            again = known is not None and (known.ours, known.venue) == (event.ours, event.venue)
+            seen = Difference(
+                ours=event.ours,
+                venue=event.venue,
+                confirmed=event.confirmed,
+                seen_ns=known.seen_ns if known is not None and again else now_ns,
+            )
             return replace(account, differences={**account.differences, event.key: seen})
         case ev.DifferenceGone():
             rest = {key: d for key, d in account.differences.items() if key != event.key}

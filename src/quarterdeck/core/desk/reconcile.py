@@ -184,7 +184,10 @@ def _compare_figures(draft: Draft, snapshot: facts.VenueSnapshot) -> bool:
         ours = position.quantity if position is not None else ZERO
         venue = quantities.get(instrument.id, ZERO)
         if _differs(draft, snapshot.account, f"position:{instrument.id}", (ours, venue)):
-            settled = _confirm_position(draft, account, instrument.id, (ours, venue)) and settled
+            figures, asked_ns = (ours, venue), snapshot.asked_ns
+            settled = (
+                _confirm_position(draft, account, instrument.id, figures, asked_ns) and settled
+            )
         elif (snapshot.account, instrument.id) in draft.state.halted:
             draft.emit(ev.InstrumentReleased(account=snapshot.account, instrument=instrument.id))
     return settled
@@ -204,6 +207,14 @@ def _seen_before(account: AccountState, key: str, figures: tuple[Decimal, Decima
     return known is not None and (known.ours, known.venue) == figures
 
 
+def _confirms(
+    account: AccountState, key: str, figures: tuple[Decimal, Decimal], asked_ns: int
+) -> bool:
+    """Tell whether this is a second sighting; two snapshots on their way at once are one."""
+    seen = _seen_before(account, key, figures)
+    return seen and asked_ns >= account.differences[key].seen_ns
+
+
 def _confirm_holding(
     draft: Draft,
     snapshot: facts.VenueSnapshot,
@@ -214,7 +225,7 @@ def _confirm_holding(
     ours, venue = figures
     key = f"holding:{asset}"
     account = draft.state.accounts[snapshot.account]
-    confirmed = _seen_before(account, key, figures)
+    confirmed = _confirms(account, key, figures, snapshot.asked_ns)
     draft.emit(
         ev.DifferenceSeen(
             account=snapshot.account, key=key, ours=ours, venue=venue, confirmed=confirmed
@@ -241,14 +252,18 @@ def _confirm_holding(
 
 
 def _confirm_position(
-    draft: Draft, account: AccountState, instrument: str, figures: tuple[Decimal, Decimal]
+    draft: Draft,
+    account: AccountState,
+    instrument: str,
+    figures: tuple[Decimal, Decimal],
+    asked_ns: int,
 ) -> bool:
     """Note a position that differs; halt its instrument the second time. True once halted."""
     ours, venue = figures
     key = f"position:{instrument}"
     if (account.account, instrument) in draft.state.halted and _seen_before(account, key, figures):
         return True
-    confirmed = _seen_before(account, key, figures)
+    confirmed = _confirms(account, key, figures, asked_ns)
     draft.emit(
         ev.DifferenceSeen(
             account=account.account, key=key, ours=ours, venue=venue, confirmed=confirmed

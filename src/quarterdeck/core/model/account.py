@@ -58,6 +58,8 @@ class Difference(Struct, frozen=True, kw_only=True):
     ours: Decimal
     venue: Decimal
     confirmed: bool
+    seen_ns: int = 0
+    """When these very figures were seen first: only what was asked later confirms them."""
 
 
 class AccountState(Struct, frozen=True, kw_only=True):

@@ -41,10 +41,13 @@ class MarketView(Struct, frozen=True, kw_only=True):
 
     @property
     def mid_px(self) -> Decimal | None:
-        """Midpoint of a two-sided, uncrossed book; None otherwise."""
-        if not self.bids or not self.asks or self.bids[0][0] > self.asks[0][0]:
+        """Midpoint of a two-sided, uncrossed book of finite prices; None otherwise."""
+        bid_px, ask_px = self.bid_px, self.ask_px
+        if bid_px is None or ask_px is None:
             return None
-        return mul(add(self.bids[0][0], self.asks[0][0]), HALF)
+        if not (bid_px.is_finite() and ask_px.is_finite()) or bid_px > ask_px:
+            return None
+        return mul(add(bid_px, ask_px), HALF)
 
     def cut(self, levels: int) -> "MarketView":
         """Return the view reduced to its best levels."""

@@ -1,22 +1,13 @@
-"""Asks a running desk over HTTP, with nothing but the standard library.
-
-The address and the token come from the options, else from the environment, else from the data
-folder of a desk on this machine. A token is never taken from the command line, where every user of
-the machine could read it.
-"""
+"""Asks a running desk over HTTP, with nothing but the standard library: it costs no start time."""
 
 import http.client
 import json
-import os
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from msgspec import Struct
 
-from quarterdeck.app.cli.exits import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE, CommandError
-from quarterdeck.app.cli.options import Access
-from quarterdeck.app.places import Places, default_data_dir
+from quarterdeck.app.command_error import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE, CommandError
 
 TIMEOUT_S: Final = 10.0
 HTTP_ERRORS_FROM: Final = 400
@@ -89,42 +80,9 @@ class DeskClient(Struct, frozen=True, kw_only=True):
         return decoded
 
 
-def desk_client(access: Access) -> DeskClient:
-    """Return the client that the options, the environment or the data folder lead to.
-
-    Raises:
-        CommandError: if no desk is known, or no token.
-    """
-    places = Places(data_dir=access.data_dir or default_data_dir(os.environ))
-    return DeskClient(url=access.url or _running_url(places), token=_token(access, places))
-
-
 def segment(text: str) -> str:
     """Return a text as one segment of a path."""
     return quote(text, safe="")
-
-
-def _running_url(places: Places) -> str:
-    try:
-        state = json.loads(places.state_file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise CommandError(
-            f"no desk runs on {places.data_dir}; {HOW_TO_START}", EXIT_UNREACHABLE
-        ) from error
-    return str(state["url"])
-
-
-def _token(access: Access, places: Places) -> str:
-    file: Path = access.token_file or places.cli_token
-    given = os.environ.get("QUARTERDECK_TOKEN")
-    if given and access.token_file is None:
-        return given
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        if access.token_file is None:
-            return ""  # What needs no key works without; the rest is answered with a clear 401.
-        raise CommandError(f"{file}: {error.strerror}", EXIT_USAGE) from error
 
 
 def _connection(url: str) -> http.client.HTTPConnection:
