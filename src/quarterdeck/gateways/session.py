@@ -18,8 +18,8 @@ So a repeated submit of an id that is out is answered by silence: nothing is sen
 "not sent" would be a lie. Its desk finds out by asking. A cancel is harmless when repeated and is
 always passed on.
 
-Memory grows with the orders of one run, by about 150 bytes for each, and is deliberately not
-bounded: a forgotten id could be sent twice. A million orders take 150 MB; restart before that.
+Memory grows with the orders of one run, by about 100 bytes for each, and is deliberately not
+bounded: a forgotten id could be sent twice. A million orders take 100 MB; restart before that.
 """
 
 from typing import Final, assert_never

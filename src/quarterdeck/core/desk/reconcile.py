@@ -212,7 +212,7 @@ def _confirms(
 ) -> bool:
     """Tell whether this is a second sighting; two snapshots on their way at once are one."""
     seen = _seen_before(account, key, figures)
-    return seen and asked_ns >= account.differences[key].seen_ns
+    return seen and asked_ns > account.differences[key].seen_ns
 
 
 def _confirm_holding(

@@ -9,7 +9,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from quarterdeck.core.model.account import AccountState
-from quarterdeck.core.model.decimals import ONE, add, div, mul, round_down, round_up, sub
+from quarterdeck.core.model.decimals import ONE, add, canonical, div, mul, round_down, round_up, sub
 from quarterdeck.core.model.instrument import Instrument
 from quarterdeck.core.model.limits import InstrumentLimits, TradingState
 from quarterdeck.core.model.market import MarketView
@@ -63,5 +63,7 @@ def protective_px(reference_px: Decimal, bps: Decimal, side: Side, tick_px: Deci
     """Return the price so many basis points on the worse side, rounded to the better tick."""
     part = div(bps, BPS)
     if side is Side.BUY:
-        return round_down(mul(reference_px, add(ONE, part)), tick_px)
-    return round_up(mul(reference_px, sub(ONE, part)), tick_px)
+        px = round_down(mul(reference_px, add(ONE, part)), tick_px)
+    else:
+        px = round_up(mul(reference_px, sub(ONE, part)), tick_px)
+    return Decimal(canonical(px))  # Without the idle zeros that the quotient brought.
