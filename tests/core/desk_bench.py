@@ -10,6 +10,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from msgspec.structs import replace
+from tests.simulation.image import image
 
 from quarterdeck.core.desk import decide as deciding
 from quarterdeck.core.desk.decide import ChildDue, Input, decide
@@ -35,7 +36,6 @@ from quarterdeck.core.model.terms import (
     Side,
     TimeInForce,
 )
-from tests.simulation.image import image
 
 D: Final = Decimal
 SECOND: Final = 1_000_000_000

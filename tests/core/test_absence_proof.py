@@ -3,14 +3,15 @@
 from decimal import Decimal
 
 import pytest
+from tests.core.desk_bench import GATEWAY_EPOCH, SECOND, START_NS, WINDOW_NS, Bench
 
 from quarterdeck.core.desk.facts import LOST_AFTER_NS, QUERIES_APART_NS
 from quarterdeck.core.desk.plan import ANSWER_WITHIN_NS, SEND_WITHIN_NS
 from quarterdeck.core.model.account import AbsenceProof
+from quarterdeck.core.model.facts import VenueStatus
 from quarterdeck.core.model.intents import QueryChild, SendChild, WakeChild
 from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.status import ChildStatus, ParentStatus
-from tests.core.desk_bench import GATEWAY_EPOCH, SECOND, START_NS, WINDOW_NS, Bench
 
 D = Decimal
 C, P, R = ChildStatus, ParentStatus, Reason
@@ -149,6 +150,19 @@ def test_what_was_acknowledged_is_never_proven_absent(sign: str) -> None:
     assert bench.child().status is C.UNKNOWN
     bench.accept()
     assert bench.child().status is C.WORKING, "until it shows life"
+
+
+def test_a_query_that_overtook_the_order_does_not_make_it_lost() -> None:
+    """Two slow queries around the arrival: the one begun later was answered before it."""
+    bench = doubtful()
+    first = bench.report(VenueStatus.OPEN, "0")
+    bench.later(LOST_AFTER_NS)
+    second_ns = bench.now_ns
+    bench.later(SECOND)
+    bench.give(first)
+    bench.not_found(asked_ns=second_ns)
+    assert bench.child().status is C.WORKING
+    assert bench.alerts() == []
 
 
 def test_an_answer_in_between_ends_the_search() -> None:

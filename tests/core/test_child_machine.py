@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 from msgspec.structs import replace
+from tests.core.desk_bench import ACCOUNT, SPOT, Bench
 
 from quarterdeck.core.model import child as children
 from quarterdeck.core.model import events as ev
@@ -14,7 +15,6 @@ from quarterdeck.core.model.order import IllegalDecision
 from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.status import ChildStatus
 from quarterdeck.core.model.terms import OrderType, Side, TimeInForce
-from tests.core.desk_bench import ACCOUNT, SPOT, Bench
 
 D = Decimal
 C = ChildStatus
@@ -101,9 +101,7 @@ absent      working rejected not_sent unknown working filled expired closing X  
 def cases() -> list[tuple[str, str, str]]:
     rows = [line.split() for line in TABLE.strip().splitlines()[1:]]
     return [
-        (row[0], event, after)
-        for row in rows
-        for event, after in zip(EVENTS, row[1:], strict=True)
+        (row[0], event, after) for row in rows for event, after in zip(EVENTS, row[1:], strict=True)
     ]
 
 

@@ -1,10 +1,10 @@
 """Gateways that come and go: the gate of their account, and the orders they were told to send."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.core.desk_bench import ACCOUNT, GATEWAY_EPOCH, INSTRUMENTS, SECOND, Bench, capabilities
 
 from quarterdeck.core.desk.connection import RECONCILE_EVERY_NS, SNAPSHOT_AGAIN_NS
 from quarterdeck.core.desk.decide import AccountDue
@@ -14,7 +14,6 @@ from quarterdeck.core.model.account import AccountState
 from quarterdeck.core.model.intents import QueryChild, RequestSnapshot, SendChild, WakeAccount
 from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.status import ChildStatus, ParentStatus
-from tests.core.desk_bench import ACCOUNT, GATEWAY_EPOCH, INSTRUMENTS, SECOND, Bench, capabilities
 
 R, C = Reason, ChildStatus
 

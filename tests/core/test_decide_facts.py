@@ -1,11 +1,13 @@
 """What venues report, in every order in which it may come: late, doubled, reordered, too much."""
 
 from decimal import Decimal
+from functools import partial
 from itertools import permutations
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.core.desk_bench import ACCOUNT, INSTRUMENTS, SECOND, Bench
 
 from quarterdeck.core.desk.plan import ANSWER_WITHIN_NS
 from quarterdeck.core.desk.state import AssetKey, position_key
@@ -16,7 +18,6 @@ from quarterdeck.core.model.intents import QueryChild, RequestSnapshot, SendCanc
 from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.status import ChildStatus, ParentStatus
 from quarterdeck.core.model.terms import Side
-from tests.core.desk_bench import ACCOUNT, INSTRUMENTS, SECOND, Bench
 
 D = Decimal
 P, C, R = ParentStatus, ChildStatus, Reason
@@ -38,8 +39,8 @@ def test_the_same_story_in_any_order_ends_the_same(order: tuple[int, ...]) -> No
     bench = sent()
     story: list[Any] = [
         bench.accept,
-        lambda trade=bench.trade("0.5", "99", fee=D("0.1")): bench.give(trade),
-        lambda trade=bench.trade("0.7", "98"): bench.give(trade),
+        partial(bench.give, bench.trade("0.5", "99", fee=D("0.1"))),
+        partial(bench.give, bench.trade("0.7", "98")),
         lambda: bench.close(filled="1.2"),
     ]
     for step in order:
@@ -242,9 +243,7 @@ def test_an_acknowledged_name_of_ours_that_the_journal_lacks_is_told() -> None:
     bench.accept("never")
     assert bench.alerts() == [R.ORDER_DIFFERS]
     bench.give(
-        facts.OrderAccepted(
-            account=ACCOUNT, client_order_id="web-1", venue_order_id="V", at_ns=0
-        )
+        facts.OrderAccepted(account=ACCOUNT, client_order_id="web-1", venue_order_id="V", at_ns=0)
     )
     assert bench.alerts() == []
 

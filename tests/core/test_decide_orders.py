@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.core.desk_bench import ACCOUNT, GATEWAY_EPOCH, LIMITS, SECOND, SPOT, Bench, terms
 
 from quarterdeck.core.desk.plan import ANSWER_WITHIN_NS, CANCEL_AGAIN_NS, SEND_WITHIN_NS
 from quarterdeck.core.desk.state import AssetKey
@@ -22,7 +23,6 @@ from quarterdeck.core.model.limits import TradingState
 from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.status import ChildStatus, ParentStatus
 from quarterdeck.core.model.terms import OrderType, Side, TimeInForce
-from tests.core.desk_bench import ACCOUNT, GATEWAY_EPOCH, LIMITS, SECOND, SPOT, Bench, terms
 
 D = Decimal
 P, C, R = ParentStatus, ChildStatus, Reason
@@ -322,9 +322,12 @@ def test_what_was_acknowledged_cannot_be_settled_as_absent() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [a_resolution(number=2), ResolveChild(
-        operation_id="none", child_no=1, outcome=Resolution.ABSENT, evidence="", by="me"
-    )],
+    [
+        a_resolution(number=2),
+        ResolveChild(
+            operation_id="none", child_no=1, outcome=Resolution.ABSENT, evidence="", by="me"
+        ),
+    ],
 )
 def test_settling_what_does_not_exist(command: ResolveChild) -> None:
     bench = Bench()

@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 from msgspec.structs import replace
+from tests.core.desk_bench import ACCOUNT, SPOT, Bench, terms
 
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model import order as orders
@@ -12,7 +13,6 @@ from quarterdeck.core.model.order import DECISIONS, ENDS, IllegalDecision, Paren
 from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.status import ParentStatus
 from quarterdeck.core.model.terms import OrderType, TimeInForce
-from tests.core.desk_bench import ACCOUNT, SPOT, Bench, terms
 
 D = Decimal
 S = ParentStatus

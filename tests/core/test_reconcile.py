@@ -5,6 +5,15 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.core.desk_bench import (
+    ACCOUNT,
+    BALANCES,
+    GATEWAY_EPOCH,
+    INSTRUMENTS,
+    PERPETUAL,
+    SECOND,
+    Bench,
+)
 
 from quarterdeck.core.desk.facts import LOST_AFTER_NS
 from quarterdeck.core.desk.reconcile import LOOK_AGAIN_NS, OVERLAP_NS
@@ -17,15 +26,6 @@ from quarterdeck.core.model.ids import client_order_id
 from quarterdeck.core.model.intents import QueryChild, SendCancel, WakeAccount
 from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.status import ChildStatus, ParentStatus
-from tests.core.desk_bench import (
-    ACCOUNT,
-    BALANCES,
-    GATEWAY_EPOCH,
-    INSTRUMENTS,
-    PERPETUAL,
-    SECOND,
-    Bench,
-)
 
 D = Decimal
 C, P, R = ChildStatus, ParentStatus, Reason
@@ -60,9 +60,7 @@ def a_position(quantity: str, avg_px: str | None = "2000") -> VenuePosition:
 
 def outside(name: str = "web-1", leaves: str = "1") -> OrderReport:
     report = Bench(ready=False).report(VenueStatus.OPEN, "0")
-    return replace(
-        report, client_order_id=name, venue_order_id=f"W-{name}", quantity=D(leaves)
-    )
+    return replace(report, client_order_id=name, venue_order_id=f"W-{name}", quantity=D(leaves))
 
 
 # Taking up an account.

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 from msgspec.structs import replace
+from tests.core.desk_bench import INSTRUMENTS, LIMITS, MS, Bench, capabilities, terms
 
 from quarterdeck.core.model.account import AccountState
 from quarterdeck.core.model.limits import TradingState
@@ -30,7 +31,6 @@ from quarterdeck.core.risk.rules import (
     reference,
     trading_state,
 )
-from tests.core.desk_bench import INSTRUMENTS, LIMITS, MS, Bench, capabilities, terms
 
 D = Decimal
 R = Reason
@@ -38,9 +38,7 @@ NOW_NS: Final = 50_000 * MS
 MARKET: Final = {"order_type": OrderType.MARKET, "limit_px": None}
 
 
-def a_view(
-    bid: str | None = "99.5", ask: str | None = "100.5", age_ms: int = 0
-) -> MarketView:
+def a_view(bid: str | None = "99.5", ask: str | None = "100.5", age_ms: int = 0) -> MarketView:
     return MarketView(
         instrument=INSTRUMENTS[0].id,
         bids=((D(bid), D(1)),) if bid else (),
@@ -112,9 +110,7 @@ def test_no_number_that_is_none_gets_as_far_as_arithmetic(number: str) -> None:
 def test_trading_state(
     state: TradingState, quantity: str, reducible: str, refusal: Reason | None
 ) -> None:
-    check = a_check(
-        {"quantity": D(quantity)}, trading_state=state, reducible_qty=D(reducible)
-    )
+    check = a_check({"quantity": D(quantity)}, trading_state=state, reducible_qty=D(reducible))
     assert code(trading_state.check(check)) is refusal
 
 
@@ -197,9 +193,7 @@ def test_order_quantity(quantity: str, *, ok: bool) -> None:
     ],
 )
 @pytest.mark.parametrize("asked", [{}, MARKET])
-def test_reference(
-    asked: dict[str, Any], view: MarketView | None, refusal: Reason | None
-) -> None:
+def test_reference(asked: dict[str, Any], view: MarketView | None, refusal: Reason | None) -> None:
     assert code(reference.check(a_check(asked, view=view))) is refusal
 
 
@@ -248,9 +242,7 @@ def test_price_collar_holds_on_both_sides(side: Side, px: str, *, ok: bool) -> N
     [(False, "2", "0", True), (True, "2", "2", True), (True, "2", "1.9", False)],
 )
 def test_reduce_only(quantity: str, reducible: str, *, marked: bool, ok: bool) -> None:
-    check = a_check(
-        {"reduce_only": marked, "quantity": D(quantity)}, reducible_qty=D(reducible)
-    )
+    check = a_check({"reduce_only": marked, "quantity": D(quantity)}, reducible_qty=D(reducible))
     assert code(reduce_only.check(check)) is (None if ok else R.REDUCE_ONLY_WOULD_OPEN)
 
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 settings.register_profile(
     "short",
-    max_examples=150,
+    max_examples=300,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
@@ -15,7 +15,7 @@ settings.register_profile(
 )
 settings.register_profile(
     "long",
-    max_examples=10_000,
+    max_examples=5_000,
     stateful_step_count=80,
     deadline=None,
     suppress_health_check=SLOW_IS_FINE,

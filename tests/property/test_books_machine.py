@@ -12,14 +12,14 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
+from tests.core.desk_bench import ACCOUNT, INSTRUMENTS, PERPETUAL, SPOT, Bench
+from tests.property.effort import PROFILE
 
 from quarterdeck.core.desk.state import AssetKey, position_key
 from quarterdeck.core.model import facts
 from quarterdeck.core.model.facts import VenueStatus
 from quarterdeck.core.model.intents import SendChild
 from quarterdeck.core.model.terms import OrderType, Side
-from tests.core.desk_bench import ACCOUNT, INSTRUMENTS, PERPETUAL, SPOT, Bench
-from tests.property.effort import PROFILE
 
 D = Decimal
 LOT = {SPOT: D("0.1"), PERPETUAL: D(1)}
@@ -47,9 +47,7 @@ class BooksMachine(RuleBasedStateMachine):
         ticks=st.integers(190, 210),
         at_market=st.booleans(),
     )
-    def submit(
-        self, instrument: str, side: Side, lots: int, ticks: int, *, at_market: bool
-    ) -> str:
+    def submit(self, instrument: str, side: Side, lots: int, ticks: int, *, at_market: bool) -> str:
         self.number += 1
         name = f"op{self.number}"
         px = D(ticks) / 2
@@ -184,9 +182,7 @@ class BooksMachine(RuleBasedStateMachine):
         expected: dict[str, Decimal] = defaultdict(Decimal)
         for name, (instrument, side, quantity, worst) in self.sent.items():
             parent = self.bench.parent(name)
-            filled = sum(
-                (t.quantity for t in self.fills if t.venue_order_id == f"V-{name}"), D(0)
-            )
+            filled = sum((t.quantity for t in self.fills if t.venue_order_id == f"V-{name}"), D(0))
             left = max(quantity - filled, D(0))
             if not parent.status.is_live or instrument != SPOT:
                 continue

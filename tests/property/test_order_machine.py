@@ -17,6 +17,8 @@ from hypothesis.stateful import (
     invariant,
     rule,
 )
+from tests.core.desk_bench import ACCOUNT, GATEWAY_EPOCH, SECOND, Bench
+from tests.property.effort import PROFILE
 
 from quarterdeck.core.model import facts
 from quarterdeck.core.model.facts import VenueStatus
@@ -24,8 +26,6 @@ from quarterdeck.core.model.ids import client_order_id
 from quarterdeck.core.model.intents import SendChild
 from quarterdeck.core.model.status import ChildStatus, ParentStatus
 from quarterdeck.core.model.terms import Side
-from tests.core.desk_bench import ACCOUNT, GATEWAY_EPOCH, SECOND, Bench
-from tests.property.effort import PROFILE
 
 D = Decimal
 LOT = D("0.1")

@@ -50,6 +50,11 @@ class Auditor:
         self._booked: set[tuple[str, str, str]] = set()
         self._trading_state = TradingState.ACTIVE
 
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self._world.seed
+
     def require(self, holds: bool, what: str) -> None:
         """Object unless something holds."""
         if not holds:

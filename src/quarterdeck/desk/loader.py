@@ -28,31 +28,43 @@ class OrderStore(Protocol):
 
 
 class Loader:
-    """Coalesces look-ups."""
+    """Coalesces look-ups: one is under way at a time, and what comes meanwhile shares the next."""
 
     def __init__(self, store: OrderStore) -> None:
         """Read from a store."""
         self._store = store
-        self._wanted: tuple[set[str], set[str]] = (set(), set())
-        self._batch: asyncio.Task[list[StoredOrder]] | None = None
+        self._turn = asyncio.Lock()
+        self._next: _Batch | None = None
 
     async def load(
         self, operation_ids: Iterable[str], client_order_ids: Iterable[str]
     ) -> list[StoredOrder]:
-        """Return stored orders; may hold others that were asked for in the same turn.
+        """Return stored orders; may hold others that were asked for at the same time.
 
         Raises:
-            OSError: when the store does not answer in time.
+            OSError: when the store cannot be read.
+            TimeoutError: when it does not answer in time.
         """
-        self._wanted[0].update(operation_ids)
-        self._wanted[1].update(client_order_ids)
-        if self._batch is None:
-            self._batch = asyncio.create_task(self._run())
-        return await asyncio.shield(self._batch)
+        batch = self._next
+        if batch is None:
+            batch = self._next = _Batch()
+            batch.task = asyncio.create_task(self._run(batch))
+        batch.operation_ids.update(operation_ids)
+        batch.client_order_ids.update(client_order_ids)
+        assert batch.task is not None
+        return await asyncio.shield(batch.task)
 
-    async def _run(self) -> list[StoredOrder]:
-        await asyncio.sleep(0)  # Let the other requests of this turn join.
-        wanted, self._wanted = self._wanted, (set(), set())
-        self._batch = None
-        async with asyncio.timeout(LOAD_WITHIN_S):
-            return await self._store.orders(*wanted)
+    async def _run(self, batch: "_Batch") -> list[StoredOrder]:
+        async with self._turn:
+            self._next = None
+            async with asyncio.timeout(LOAD_WITHIN_S):
+                return await self._store.orders(batch.operation_ids, batch.client_order_ids)
+
+
+class _Batch:
+    """Names that are looked up together."""
+
+    def __init__(self) -> None:
+        self.operation_ids: set[str] = set()
+        self.client_order_ids: set[str] = set()
+        self.task: asyncio.Task[list[StoredOrder]] | None = None

@@ -34,6 +34,11 @@ QUEUE_MAX: Final = 100_000
 """Far above what the engine lets wait; reaching it means that facts pour in and nothing drains."""
 READERS_MAX: Final = 4
 
+ANY_STORED: Final = """
+SELECT EXISTS (SELECT FROM parents WHERE operation_id = ANY($1))
+    OR EXISTS (SELECT FROM children WHERE client_order_id = ANY($2))
+"""
+
 UNAVAILABLE: Final = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -85,11 +90,15 @@ class StoreJournal:
 
 
 class StoredOrders:
-    """The orders that are not in memory."""
+    """The orders that are not in memory.
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-        """Read through a pool."""
-        self._pool = pool
+    Nearly every look-up is for an id that was never used, so existence is asked first, on a
+    connection of its own: a pool would spend more on resetting it than on the question.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        """Read through a connection that is used by one look-up at a time."""
+        self._connection = connection
 
     async def orders(
         self, operation_ids: Iterable[str], client_order_ids: Iterable[str]
@@ -99,18 +108,16 @@ class StoredOrders:
         Raises:
             StoreUnavailable: if the database cannot be read.
         """
+        connection = self._connection
         parents, children = list(operation_ids), list(client_order_ids)
-        found: list[tuple[ParentOrder, tuple[ChildOrder, ...]]] = []
         try:
-            async with self._pool.acquire() as connection:
-                if parents:
-                    found += stored_orders(await recovery.load_orders(connection, parents))
-                if children:
-                    load = recovery.load_by_client_order_ids
-                    found += stored_orders(await load(connection, children))
+            if not await connection.fetchval(ANY_STORED, parents, children):
+                return []
+            found = stored_orders(await recovery.load_orders(connection, parents))
+            load = recovery.load_by_client_order_ids
+            return found + stored_orders(await load(connection, children))
         except UNAVAILABLE as error:
             raise StoreUnavailable(str(error) or repr(error)) from error
-        return found
 
 
 class StoreSession:
@@ -119,7 +126,7 @@ class StoreSession:
     def __init__(
         self,
         *,
-        connections: tuple[Connection, Connection],
+        connections: tuple[Connection, Connection, Connection],
         pool: "asyncpg.Pool[asyncpg.Record]",
         epoch: int,
         started_from: tuple[DeskState, int, bytes],
@@ -127,7 +134,7 @@ class StoreSession:
         events: Events,
     ) -> None:
         """Begin to write and to watch the lease."""
-        self._lease_connection, writer_connection = connections
+        self._lease_connection, writer_connection, lookup_connection = connections
         self.pool = pool
         self.epoch = epoch
         self.state, self.last_seq, head_hash = started_from
@@ -142,9 +149,9 @@ class StoreSession:
             capacity=QUEUE_MAX,
         )
         self.journal = StoreJournal(writer, epoch, head_hash)
-        self.store = StoredOrders(pool)
+        self.store = StoredOrders(lookup_connection)
         self._writer = writer
-        self._writer_connection = writer_connection
+        self._connections = connections
         self._tasks = (
             asyncio.create_task(writer.run(), name="journal writer"),
             asyncio.create_task(self._watch_lease(), name="lease watch"),
@@ -160,8 +167,8 @@ class StoreSession:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.pool.terminate()
-        self._writer_connection.terminate()
-        self._lease_connection.terminate()
+        for connection in self._connections:
+            connection.terminate()
 
     async def _watch_lease(self) -> None:
         why = await lease.watch(self._lease_connection)
@@ -197,7 +204,7 @@ async def _try_open(settings: Settings, clock: Clock, events: Events) -> StoreSe
     opened: list[Connection] = []
     pool: asyncpg.Pool[asyncpg.Record] | None = None
     try:
-        for name in ("quarterdeck-lease", "quarterdeck-writer"):
+        for name in ("quarterdeck-lease", "quarterdeck-writer", "quarterdeck-lookup"):
             connection = await connect(settings.dsn, application=name, timeout_s=CONNECT_WITHIN_S)
             opened.append(connection)
         taken = await lease.take(opened[0], settings.desk_id, settings.holder, clock.now_ns())
@@ -222,7 +229,7 @@ async def _try_open(settings: Settings, clock: Clock, events: Events) -> StoreSe
             pool.terminate()
         raise
     return StoreSession(
-        connections=(opened[0], opened[1]),
+        connections=(opened[0], opened[1], opened[2]),
         pool=pool,
         epoch=taken,
         started_from=(state, live.seq, live.head_hash),

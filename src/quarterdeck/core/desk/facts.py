@@ -183,7 +183,8 @@ def reported(draft: Draft, report: facts.OrderReport) -> None:
         rejected(draft, refusal)
         return
     if child.status in IN_DOUBT or child.status.is_dead:
-        _acknowledge(draft, child, report.venue_order_id, report.asked_ns)
+        # Known to be there from now on, not since the query began: it may have come in between.
+        _acknowledge(draft, child, report.venue_order_id, draft.now_ns)
     if report.status is not facts.VenueStatus.OPEN:
         end = facts.OrderClosed(
             account=report.account,
