@@ -11,13 +11,10 @@ from tests.desk.paper import (
     until,
 )
 
+from quarterdeck.app.journal_check import check_journal
 from quarterdeck.desk.desk import Desk
 from quarterdeck.desk.emergency import EmergencyFile
-from quarterdeck.desk.verify import compare, fold
-from quarterdeck.store import journal, session
-from quarterdeck.store.connection import connect
-from quarterdeck.store.stored import stored_values
-from quarterdeck.store.verify import verify
+from quarterdeck.store import session
 
 
 class Life:
@@ -68,16 +65,8 @@ class Life:
 
 async def assert_journal_true(dsn: str) -> int:
     """Verify the chain, fold the journal and compare it with the tables; return its length."""
-    connection = await connect(dsn, application="check")
-    chain = await verify(connection, "desk")
-    assert chain.ok, chain
-
-    async def rows():
-        async for row in journal.stream(connection, "desk"):
-            yield row.at_ns, row.body
-
-    state, count = await fold(rows())
-    verdict = await compare(state, count, stored_values(connection, "desk"))
-    assert verdict.ok, verdict.mismatches
-    await connection.close()
-    return count
+    report = await check_journal(dsn, "desk")
+    assert report.chain.ok, report.chain
+    assert report.tables is not None
+    assert report.tables.ok, report.tables.mismatches
+    return report.chain.rows

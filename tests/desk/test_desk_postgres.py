@@ -109,3 +109,31 @@ async def test_a_second_desk_stands_by_until_the_first_is_gone(dsn, tmp_path):
     assert two.desk.epoch == one.desk.epoch + 1
     assert "op-1" in two.desk.engine.state.parents
     await two.desk.stop()
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        ("UPDATE children SET filled = filled + 1", "child QD"),
+        ("UPDATE parents SET state = 'canceled'", "parent op-1"),
+        ("UPDATE holdings SET doc = replace(doc, '1000000', '1000001')", "holding paper USDT"),
+        ("DELETE FROM children", "no table has it"),
+        ("UPDATE fills SET px = px + 1", "fill paper"),
+    ],
+)
+async def test_a_table_that_differs_from_the_journal_is_found(
+    dsn, connection, tmp_path, damage, named
+):
+    venue = PaperVenue()
+    life = await Life(dsn, venue, tmp_path).begin()
+    await life.desk.execute(an_order("op-1"))
+    name = client_order_id("op-1", 1)
+    await life.settle(lambda: life.desk.engine.state.children[name].venue_order_id, "the ack")
+    life.links.facts.append(venue.fill(name, "0.04", "59000"))
+    await life.settle(lambda: life.parent("op-1").filled == Decimal("0.04"), "the fill")
+    await life.desk.stop()
+    await assert_journal_true(dsn)
+    # As somebody with the server's own rights could: append-only triggers do not stop them.
+    await connection.execute(f"SET session_replication_role = replica; {damage}")
+    with pytest.raises(AssertionError, match=named):
+        await assert_journal_true(dsn)

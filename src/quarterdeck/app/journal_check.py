@@ -49,9 +49,9 @@ async def check_journal(dsn: str, desk_id: str) -> JournalReport:
 
 async def _tables(connection: Connection, desk_id: str) -> FoldVerdict:
     async with aclosing(_rows(connection, desk_id)) as rows:
-        state, count = await fold(rows)
+        folded = await fold(rows)
     async with aclosing(stored_values(connection, desk_id)) as stored:
-        return await compare(state, count, stored)
+        return await compare(folded, stored)
 
 
 async def _rows(connection: Connection, desk_id: str) -> AsyncGenerator[tuple[int, str]]:

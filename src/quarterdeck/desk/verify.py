@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from quarterdeck.core.desk.fold import apply
 from quarterdeck.core.desk.state import DeskState
 from quarterdeck.core.model.child import ChildOrder
+from quarterdeck.core.model.events import ChildFilled, ExternalFill
+from quarterdeck.core.model.facts import Trade
 from quarterdeck.desk.record import ACCOUNT, INSTRUMENT, SWITCHES, decode_body, encode, switches
 
 MISMATCHES_MAX: Final = 20
@@ -34,22 +36,35 @@ class FoldVerdict(Struct, frozen=True, kw_only=True):
         return not self.mismatches
 
 
-async def fold(rows: AsyncIterable[tuple[int, str]]) -> tuple[DeskState, int]:
-    """Return the state that a journal leads to, and how many rows it has.
+class Folded(Struct, frozen=True, kw_only=True):
+    """What a whole journal leads to."""
+
+    state: DeskState
+    trades: dict[str, Trade]
+    """Every execution, by its name among the stored values."""
+    rows: int
+
+
+async def fold(rows: AsyncIterable[tuple[int, str]]) -> Folded:
+    """Fold a journal from empty.
 
     Args:
         rows: (at_ns, body) of every row, in order.
     """
-    state, count = DeskState(), 0
+    state, trades, count = DeskState(), dict[str, Trade](), 0
     async for at_ns, body in rows:
         for event in decode_body(body).events:
             apply(state, event, at_ns)
+            if isinstance(event, ChildFilled | ExternalFill):
+                trade = event.trade
+                trades[f"fill {trade.account} {trade.instrument} {trade.trade_id}"] = trade
         count += 1
-    return state, count
+    return Folded(state=state, trades=trades, rows=count)
 
 
-def named_values(state: DeskState) -> dict[str, object]:
-    """Return every value of a state that tables keep, by table and name."""
+def named_values(folded: Folded) -> dict[str, object]:
+    """Return every value that tables keep, by table and name."""
+    state = folded.state
     values: dict[str, object] = {f"parent {name}": v for name, v in state.parents.items()}
     values |= {f"child {name}": v for name, v in state.children.items()}
     values |= {
@@ -60,17 +75,12 @@ def named_values(state: DeskState) -> dict[str, object]:
     values |= {f"singleton {ACCOUNT}{name}": v for name, v in state.accounts.items()}
     values |= {f"singleton {INSTRUMENT}{name}": v for name, v in state.instruments.items()}
     values[f"singleton {SWITCHES}"] = switches(state)
-    return values
+    return values | folded.trades
 
 
-async def compare(
-    state: DeskState,
-    rows: int,
-    stored: AsyncIterable[tuple[str, object]],
-) -> FoldVerdict:
-    """Compare a folded state with stored values, by the names of `named_values`."""
-    expected = named_values(state)
-    missing = dict(expected)
+async def compare(folded: Folded, stored: AsyncIterable[tuple[str, object]]) -> FoldVerdict:
+    """Compare what the journal leads to with stored values, by the names of `named_values`."""
+    missing = named_values(folded)
     mismatches: list[str] = []
     count = 0
     async for name, value in stored:
@@ -86,7 +96,9 @@ async def compare(
         # Switches are stored from the first time that one is turned.
         missing.pop(f"singleton {SWITCHES}", None)
         mismatches += [f"{name}: the journal leads to it, no table has it" for name in missing]
-    return FoldVerdict(rows=rows, values=count, mismatches=tuple(mismatches[:MISMATCHES_MAX]))
+    return FoldVerdict(
+        rows=folded.rows, values=count, mismatches=tuple(mismatches[:MISMATCHES_MAX])
+    )
 
 
 def _comparable(value: object) -> bytes:

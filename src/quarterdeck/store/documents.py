@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from quarterdeck.core.desk.state import AssetKey, PositionKey
 from quarterdeck.core.model.child import ChildOrder
+from quarterdeck.core.model.facts import Trade
 from quarterdeck.core.model.holding import Holding
 from quarterdeck.core.model.order import ParentOrder
 from quarterdeck.core.model.position import Position
@@ -34,6 +35,7 @@ _parent: Final = msgspec.json.Decoder(ParentOrder)
 _child: Final = msgspec.json.Decoder(ChildOrder)
 _position: Final = msgspec.json.Decoder(Position)
 _holding: Final = msgspec.json.Decoder(Holding)
+_trade: Final = msgspec.json.Decoder(Trade)
 
 KEY_SEPARATOR: Final = "|"
 """Between instrument and currency in the name of a position."""
@@ -61,9 +63,9 @@ def entry_rows(entry: JournalEntry, epoch: int, prev_hash: bytes, token: object)
             ViewRow(hash=name, body=view.decode(), stored_ns=entry.at_ns)
             for name, view in entry.views
         ),
-        parents=tuple(_parent_row(parent, seq) for parent in entry.parents),
-        children=tuple(_child_row(child, seq) for child in entry.children),
-        fills=tuple(_fill_row(fill, seq) for fill in entry.fills),
+        parents=tuple(parent_row(parent, seq) for parent in entry.parents),
+        children=tuple(child_row(child, seq) for child in entry.children),
+        fills=tuple(fill_row(fill, seq) for fill in entry.fills),
         positions=tuple(
             PositionRow(
                 account=key.account, instrument=position_name(key), doc=encode(position), seq=seq
@@ -98,6 +100,11 @@ def child_of(row: ChildRow, trade_ids: tuple[str, ...]) -> ChildOrder:
     return replace(_child.decode(row.doc), trade_ids=trade_ids)
 
 
+def trade_of(row: FillRow) -> Trade:
+    """Return the execution that a row keeps."""
+    return _trade.decode(row.doc)
+
+
 def position_of(row: PositionRow) -> tuple[PositionKey, Position]:
     """Return the position that a row keeps."""
     instrument, _, currency = row.instrument.rpartition(KEY_SEPARATOR)
@@ -114,7 +121,8 @@ def position_name(key: PositionKey) -> str:
     return f"{key.instrument}{KEY_SEPARATOR}{key.currency}"
 
 
-def _parent_row(parent: ParentOrder, seq: int) -> ParentRow:
+def parent_row(parent: ParentOrder, seq: int) -> ParentRow:
+    """Return the row of a parent as journal row `seq` leaves it."""
     terms = parent.terms
     return ParentRow(
         operation_id=parent.id,
@@ -136,7 +144,8 @@ def _parent_row(parent: ParentOrder, seq: int) -> ParentRow:
     )
 
 
-def _child_row(child: ChildOrder, seq: int) -> ChildRow:
+def child_row(child: ChildOrder, seq: int) -> ChildRow:
+    """Return the row of a child as journal row `seq` leaves it."""
     return ChildRow(
         client_order_id=child.client_order_id,
         operation_id=child.operation_id,
@@ -157,7 +166,8 @@ def _child_row(child: ChildOrder, seq: int) -> ChildRow:
     )
 
 
-def _fill_row(fill: Fill, seq: int) -> FillRow:
+def fill_row(fill: Fill, seq: int) -> FillRow:
+    """Return the row of an execution that journal row `seq` booked."""
     trade = fill.trade
     return FillRow(
         account=trade.account,
