@@ -116,8 +116,73 @@ def dev_commands() -> str:
     return f"```text\n{shown.stdout.rstrip()}\n```"
 
 
+def metrics() -> str:
+    """Return the table of every published metric."""
+    from quarterdeck.telemetry.metrics import METRICS
+
+    return table(
+        ["metric", "kind", "unit", "labels", "meaning"],
+        (
+            [
+                code(metric.published),
+                metric.kind.value,
+                metric.unit,
+                ", ".join(code(label) for label in metric.labels),
+                metric.help,
+            ]
+            for metric in METRICS
+        ),
+    )
+
+
+def configuration_keys() -> str:
+    """Return the table of every key of `quarterdeck.toml`."""
+    settings = ROOT / "src/quarterdeck/app/settings.py"
+    sections = {
+        "[desk]": "DeskSection",
+        "[database]": "DatabaseSection",
+        "[[accounts]]": "AccountSection",
+        "[accounts.rate]": "RateSection",
+        "[[drydock]]": "DrydockSection",
+        "[[limits]]": "LimitsSection",
+        "[log]": "LogSection",
+    }
+    return table(
+        ["section", "key", "type", "when left out", "meaning"],
+        (
+            [code(section), code(key.name), code(key.kind), code(key.default), key.text]
+            for section, name in sections.items()
+            for key in entries(settings, name)
+        ),
+    )
+
+
+def risk_rules() -> str:
+    """Return the table of the pre-trade rules in the order in which they look at an order."""
+    from quarterdeck.core.risk.gate import RULES
+
+    rows = []
+    for rule in RULES:
+        module = rule.__module__
+        about = (sys.modules[module].__doc__ or "").split("\n\n", maxsplit=1)[0]
+        how = " ".join((rule.__doc__ or "").split())
+        rows.append([code(module.rpartition(".")[2]), " ".join(about.split()), how])
+    return table(["rule", "what holds", "what is refused, and the source"], rows)
+
+
+def crash_points() -> str:
+    """Return the table of the instants at which tests kill a process."""
+    from quarterdeck.telemetry.crash import POINTS
+
+    return table(["instant", "what is true there"], ([code(n), t] for n, t in POINTS.items()))
+
+
 SECTIONS: Final[Mapping[str, Callable[[], str]]] = {
+    "configuration-keys": configuration_keys,
+    "crash-points": crash_points,
+    "metrics": metrics,
     "reason-codes": reason_codes,
+    "risk-rules": risk_rules,
     "parent-states": parent_states,
     "child-states": child_states,
     "order-message": order_message,

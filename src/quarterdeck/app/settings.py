@@ -40,7 +40,7 @@ class DeskSection(Section):
     """Address the API listens on; beyond loopback it needs keys, and TLS or a trusted proxy."""
     port: Port = 8001
     keys_file: Path | None = None
-    """API keys; left out: `keys/keys.json` in the data folder."""
+    """API keys; left out: a file of the data folder."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     trusted_proxies: tuple[str, ...] = ()
