@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from tests.core.desk_bench import ACCOUNT, INSTRUMENTS, SECOND, Bench
 
+from quarterdeck.core.desk.facts import LOST_AFTER_NS
 from quarterdeck.core.desk.plan import ANSWER_WITHIN_NS
 from quarterdeck.core.desk.state import AssetKey, position_key
 from quarterdeck.core.model import facts
@@ -171,6 +172,18 @@ def test_a_no_about_an_order_that_filled_is_not_believed(late: Any) -> None:
     bench.fill("0.5")
     late(bench)
     assert (bench.child().status, bench.parent().exposed) == (C.WORKING, D("1.5"))
+
+
+@pytest.mark.parametrize("late", [Bench.reject, Bench.not_sent])
+def test_a_no_about_an_order_that_filled_and_was_lost_is_not_believed(late: Any) -> None:
+    bench = sent()
+    bench.fill("0.5")
+    bench.later(LOST_AFTER_NS)
+    bench.not_found()
+    assert bench.child().status is C.UNKNOWN
+    late(bench)
+    assert bench.child().status is C.UNKNOWN
+    assert bench.parent().exposed == D("1.5")
 
 
 def test_silence_makes_the_outcome_unknown_and_keeps_it_exposed() -> None:

@@ -49,6 +49,8 @@ class Auditor:
         self._venue = venue
         self._booked: set[tuple[str, str, str]] = set()
         self._trading_state = TradingState.ACTIVE
+        self._compared_by: int | None = None
+        """Epoch of the desk that compared the account since its stream was last lost."""
 
     @property
     def seed(self) -> int:
@@ -115,11 +117,26 @@ class Auditor:
         )
         body = decode_body(entry.body)
         for event in body.events:
+            self._check_gate(event, epoch)
             self._check(event)
         for parent in entry.parents:
             self._check_parent(parent)
         for child in entry.children:
             self._check_child(child)
+
+    def _check_gate(self, event: ev.Event, epoch: int) -> None:
+        match event:
+            case ev.AccountReconciled():
+                self._compared_by = epoch
+            case ev.AccountLost() | ev.AccountConnected():
+                self._compared_by = None
+            case ev.ParentAccepted(terms=terms):
+                self.require(
+                    self._compared_by == epoch,
+                    f"I8: {terms.operation_id} accepted before the account was compared",
+                )
+            case _:
+                pass
 
     def _check(self, event: ev.Event) -> None:
         match event:

@@ -162,12 +162,18 @@ class Desk:
         self._facts.clear()  # Older than the snapshots that are asked for now.
         self._engine = engine
         engine.recover()
-        for note in self._emergency.notes():
-            command = ImportEmergency(operation_id=note.operation_id, by=note.by, at_ns=note.at_ns)
-            await self.execute(command)
-        self._emergency.clear()
+        await self._import_emergencies()
         self._links.set_epoch(session.epoch)
         self._schedule()
+
+    async def _import_emergencies(self) -> None:
+        """Tell the new memory the cancels of the meantime; keep them until all are durable."""
+        for note in self._emergency.notes():
+            command = ImportEmergency(operation_id=note.operation_id, by=note.by, at_ns=note.at_ns)
+            refused = await self.execute(command)
+            if refused is not None and refused.code is Reason.FROZEN:
+                return  # The database is lost again: the next life reads the file again.
+        self._emergency.clear()
 
     def _fail(self, why: str) -> None:
         if self._engine is not None:

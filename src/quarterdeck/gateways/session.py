@@ -114,6 +114,7 @@ class GatewaySession:
         """Set by whoever runs the driver."""
         # None: let out. A reason: refused, and why.
         self._fates: dict[str, Reason | None] = {}
+        self._unknown: dict[str, OrderUnknown] = {}
 
     def hello(self, desk_epoch: int) -> bool:
         """Hear of a desk; return whether it leads, so that facts are for it."""
@@ -127,7 +128,7 @@ class GatewaySession:
             case Submit():
                 return [self._submit(message, leads=leads, now_ns=now_ns)]
             case Query() if leads:
-                return [self._query(message, now_ns)]
+                return self._query(message, now_ns)
             case Modify() if leads:
                 return [self._modify(message, now_ns)]
             case Cancel() if leads:
@@ -163,7 +164,7 @@ class GatewaySession:
                     at_ns=at_ns,
                 )
             case Unknown(why=why, detail=detail):
-                fact = OrderUnknown(
+                fact = self._unknown[client_order_id] = OrderUnknown(
                     account=self.account,
                     client_order_id=client_order_id,
                     why=why,
@@ -195,15 +196,18 @@ class GatewaySession:
         self._fates[order_id] = None
         return SubmitNow(desk_epoch=message.desk_epoch, order=message.order)
 
-    def _query(self, message: Query, now_ns: int) -> Action:
+    def _query(self, message: Query, now_ns: int) -> list[Action]:
         order_id = message.order.client_order_id
         if message.gateway_epoch == self.gateway_epoch:
             if order_id not in self._fates:
-                return self._refuse(order_id, Reason.NEVER_RECEIVED, now_ns)
+                return [self._refuse(order_id, Reason.NEVER_RECEIVED, now_ns)]
             refused = self._fates[order_id]
             if refused is not None:
-                return self._not_sent(order_id, refused, now_ns)
-        return self._if_connected(QueryNow(order=message.order))
+                return [self._not_sent(order_id, refused, now_ns)]
+        # That the one send is over may have been lost on its way, and absence is measured from it.
+        over = self._unknown.get(order_id)
+        told: list[Action] = [Emit(fact=over)] if over is not None else []
+        return [*told, self._if_connected(QueryNow(order=message.order))]
 
     def _modify(self, message: Modify, now_ns: int) -> Action:
         if message.gateway_epoch != self.gateway_epoch:
