@@ -70,6 +70,8 @@ def unknown(draft: Draft, fact: facts.OrderUnknown) -> None:
     child = draft.state.children.get(fact.client_order_id)
     if child is None or child.status not in IN_DOUBT:
         return
+    if child.status is ChildStatus.UNKNOWN and child.held_until_ns is not None:
+        return  # Told again, as after each query; to ask at each telling would never end.
     if child.status is ChildStatus.IN_FLIGHT:
         draft.emit(
             ev.ChildUnknown(client_order_id=child.client_order_id, why=fact.why, detail=fact.detail)
