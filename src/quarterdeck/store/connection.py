@@ -20,6 +20,9 @@ SESSION: Final = {
     "synchronous_commit": "on",
     "default_transaction_isolation": "read committed",
     "jit": "off",
+    # Plans are kept, and often made while the tables are still empty, when reading all of a table
+    # looks cheapest; an hour later that plan reads a million rows for one id.
+    "enable_seqscan": "off",
     "timezone": "UTC",
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
