@@ -7,6 +7,7 @@ gives routing, the error handlers and a home for calls that are not hot.
 
 from functools import cache
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 import structlog
@@ -15,6 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from quarterdeck.api.attempts import FailedAttempts
 from quarterdeck.api.door import Door, internal
@@ -27,9 +30,35 @@ from quarterdeck.api.routes import ENDPOINTS
 log = structlog.get_logger("quarterdeck.api")
 
 
+class LiveApp(FastAPI):
+    """The application, with a short cut: a call at a fixed path goes straight to its door.
+
+    The framework's own layers around a route take a third of the time that an order spends in the
+    desk, and a door leaves them nothing to do: it answers its own errors.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        """Begin without doors."""
+        super().__init__(**settings)
+        self._straight: dict[tuple[str, str], Door] = {}
+
+    def add_door(self, method: str, path: str, door: Door) -> None:
+        """Serve an endpoint."""
+        self.router.routes.append(Route(path, door, methods=[method]))
+        if "{" not in path:
+            self._straight[method, path] = door
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        door = None
+        if scope["type"] == "http":
+            door = self._straight.get((scope["method"], scope["path"]))
+        await (door or super().__call__)(scope, receive, send)
+
+
 def create_app(services: Services) -> FastAPI:
     """Return the application. The desk must have started."""
-    app = FastAPI(
+    app = LiveApp(
         title="Quarterdeck live desk",
         version=services.version,
         openapi_url=None,
@@ -41,7 +70,7 @@ def create_app(services: Services) -> FastAPI:
     attempts = FailedAttempts()
     for endpoint in (*ENDPOINTS, _own_description(services.version)):
         door = Door(endpoint, services, attempts)
-        app.router.routes.append(Route(endpoint.path, door, methods=[endpoint.method]))
+        app.add_door(endpoint.method, endpoint.path, door)
     return app
 
 

@@ -47,6 +47,7 @@ from quarterdeck.telemetry.watcher import TelemetryWatcher
 EXIT_SETTINGS: Final = 2
 EXIT_BUG: Final = 70
 READ_WITHIN_S: Final = 2.0
+GC_THRESHOLDS: Final = (20_000, 20, 50)
 BY: Final = "settings"
 
 __all__ = ["EXIT_BUG", "EXIT_FENCE_LOST", "EXIT_SETTINGS", "serve_desk"]
@@ -140,6 +141,8 @@ class _Process:
             # What lives as long as the process is not looked at again by the collector.
             gc.collect()
             gc.freeze()
+            # Values of the core hold no cycles; the collector's rounds only add to the tail.
+            gc.set_threshold(*GC_THRESHOLDS)
             await self._serve(desk, links, keys)
         finally:
             links.close()

@@ -207,6 +207,8 @@ async def _try_open(settings: Settings, clock: Clock, events: Events) -> StoreSe
         for name in ("quarterdeck-lease", "quarterdeck-writer", "quarterdeck-lookup"):
             connection = await connect(settings.dsn, application=name, timeout_s=CONNECT_WITHIN_S)
             opened.append(connection)
+        # The writer's few statements never change: planning each anew costs a fifth of a commit.
+        await opened[1].execute("SET plan_cache_mode = force_generic_plan")
         taken = await lease.take(opened[0], settings.desk_id, settings.holder, clock.now_ns())
         if isinstance(taken, LeaseHeld):
             for held in opened:

@@ -9,6 +9,7 @@ epoch, locked so that a takeover waits for us; `head` is the journal row that th
 batch continues. Where either is missing nothing at all is written.
 """
 
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
@@ -142,17 +143,21 @@ WITH fence AS MATERIALIZED (
 """
 
 
-def _sql() -> str:
+@cache
+def sql_for(fields: tuple[str, ...]) -> str:
+    """Return the statement that writes these fields of a batch.
+
+    A table without rows costs as much to plan and to start as one with a row, so it is left out.
+    There are few combinations, and each is prepared once.
+    """
+    written = [table for table in TABLES if table.field in fields]
     parts = [FENCE.format(genesis=GENESIS.hex()).strip()]
     parts += [
         f"put_{table.name} AS ({table.insert(number)})"
-        for number, table in enumerate(TABLES, FIRST_TABLE_PARAMETER)
+        for number, table in enumerate(written, FIRST_TABLE_PARAMETER)
     ]
     answer = "SELECT EXISTS (SELECT FROM fence) AS fenced, EXISTS (SELECT FROM head) AS headed"
     return ", ".join(parts) + " " + answer
-
-
-SQL: Final = _sql()
 
 
 class Ref(Struct, frozen=True):
@@ -162,8 +167,8 @@ class Ref(Struct, frozen=True):
     seq: int
 
 
-def arguments(desk_id: str, epoch: int, batch: Batch) -> list[object]:
-    """Return the statement's arguments for a batch.
+def statement(desk_id: str, epoch: int, batch: Batch) -> tuple[str, list[object]]:
+    """Return the statement for a batch, and its arguments.
 
     Raises:
         ValueError: if the journal rows do not follow each other or carry another epoch, or the
@@ -179,6 +184,7 @@ def arguments(desk_id: str, epoch: int, batch: Batch) -> list[object]:
         if row.seq != before.seq + 1 or row.prev_hash != before.hash:
             raise ValueError(f"journal row {row.seq} does not follow row {before.seq}")
     refs = [Ref(operation_id, row.seq) for row in rows for operation_id in dict.fromkeys(row.refs)]
-    fields = (refs, *(getattr(batch, table.field) for table in TABLES))
-    texts = [encode(field).decode() for field in fields]
-    return [desk_id, epoch, rows[0].seq, rows[0].prev_hash, *texts]
+    written = {table.field: getattr(batch, table.field) for table in TABLES}
+    written = {field: found for field, found in written.items() if found}
+    texts = [encode(found).decode() for found in (refs, *written.values())]
+    return sql_for(tuple(written)), [desk_id, epoch, rows[0].seq, rows[0].prev_hash, *texts]

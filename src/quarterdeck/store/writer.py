@@ -15,7 +15,7 @@ import asyncpg
 
 from quarterdeck.store.connection import Connection
 from quarterdeck.store.rows import Batch, Entry, merge
-from quarterdeck.store.statement import SQL, arguments
+from quarterdeck.store.statement import statement
 from quarterdeck.telemetry.crash import reached
 
 BATCH_MAX: Final = 500
@@ -55,7 +55,8 @@ async def write_batch(connection: Connection, desk_id: str, epoch: int, batch: B
         asyncpg.PostgresError: if a row broke a constraint (nothing was written), or the
             connection was lost, in which case the outcome is unknown.
     """
-    row = await connection.fetchrow(SQL, *arguments(desk_id, epoch, batch))
+    sql, arguments = statement(desk_id, epoch, batch)
+    row = await connection.fetchrow(sql, *arguments)
     assert row is not None
     if not row["fenced"]:
         raise FenceLost(f"the lease of desk {desk_id} is no longer at epoch {epoch}")
