@@ -15,10 +15,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import uvloop
-from rich.progress import Progress
-from tests.desk.paper import ACCOUNT, LIMITS, PaperLinks, PaperVenue, Quiet, WallClock, a_view
-
 from benchmarks.conditions import CONSOLE, print_conditions, print_table, verdict
+from rich.progress import Progress
+from tests.desk.paper import (
+    ACCOUNT,
+    LIMITS,
+    PaperLinks,
+    PaperVenue,
+    Quiet,
+    WallClock,
+    a_view,
+    an_order,
+)
+
 from quarterdeck.core.desk.decide import Input
 from quarterdeck.core.model import facts as f
 from quarterdeck.core.model.ids import client_order_id
@@ -27,7 +36,6 @@ from quarterdeck.desk.desk import Desk
 from quarterdeck.desk.emergency import EmergencyFile
 from quarterdeck.store import schema, session
 from quarterdeck.store.embedded import EmbeddedPostgres
-from tests.desk.paper import an_order
 
 FINISHED, LIVE = 100_000, 1_000
 WAITING_MAX = 1_000

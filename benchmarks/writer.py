@@ -1,17 +1,14 @@
 """How many orders per second the store makes durable, and how long one waits for its commit.
 
-Run `python benchmarks/writer.py [--seconds N] [--data-dir DIR]`. It starts an embedded PostgreSQL
+Run `python benchmarks/run.py writer`. It starts an embedded PostgreSQL
 of its own with fsync on, measures the disk first, since every commit waits for it, and then the
 writer alone: each order is five rows (journal, parent, child, fill, market view) of realistic
 size. In the open loop orders arrive by chance at the offered rate, whatever the writer does, and
 latency runs from the moment an order was due to its commit. Both ends share this machine's cores.
 """
 
-import argparse
 import asyncio
 import itertools
-import os
-import platform
 import random
 import shutil
 import statistics
@@ -23,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import uvloop
+from benchmarks.conditions import CONSOLE, percentile, print_conditions
 from rich.console import Console
 from rich.table import Table
 
@@ -46,6 +44,7 @@ INSTRUMENT = "BINANCE-SPOT:SPOT_PAIR:BTC-USDT"
 ACCOUNT = "BINANCE-SPOT:main"
 DOC = '{"operation_id":"OP-12345","instrument_key":"%s","text":"%s"}' % (INSTRUMENT, "a" * 400)  # noqa: UP031 - braces
 VIEW = '{"bids":[%s]}' % ",".join('["65123.45","0.12345"]' for _ in range(40))  # noqa: UP031 - braces
+SECONDS = 8
 OFFERED_PER_S = (100, 1_000, 3_000, 5_000)
 BATCHES = (1, 20, 100, 500)
 SATURATING = 1_000
@@ -122,28 +121,6 @@ def an_order(journal: JournalRow) -> Entry:
         children=(child,),
         fills=(fill,),
     )
-
-
-def fdatasync_ms(folder: Path, times: int = 200) -> float:
-    """Return the median time of an 8 kB write and its fdatasync into a file of fixed size."""
-    block, path, taken_ns = os.urandom(8192), folder / "fdatasync", []
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        os.pwrite(descriptor, bytes(len(block) * times), 0)
-        os.fsync(descriptor)
-        for number in range(times):
-            start_ns = time.perf_counter_ns()
-            os.pwrite(descriptor, block, number * len(block))
-            os.fdatasync(descriptor)
-            taken_ns.append(time.perf_counter_ns() - start_ns)
-    finally:
-        os.close(descriptor)
-        path.unlink()
-    return statistics.median(taken_ns) / 1e6
-
-
-def percentile(sorted_values: Sequence[float], share: float) -> float:
-    return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]
 
 
 async def closed_loop(
@@ -255,29 +232,14 @@ async def measure(dsn: str, seconds: float, console: Console) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the store's writer.")
-    parser.add_argument("--seconds", type=float, default=10, help="length of each open-loop run")
-    parser.add_argument("--data-dir", type=Path, help="where the database goes")
-    options = parser.parse_args()
-    folder = options.data_dir or Path(tempfile.mkdtemp(prefix="quarterdeck-benchmark-"))
-    folder.mkdir(parents=True, exist_ok=True)
+    """Print the tables."""
+    print_conditions("the writer alone, 5 rows an order")
+    folder = Path(tempfile.mkdtemp(prefix="quarterdeck-benchmark-"))
     folder.chmod(0o755)
-    console = Console(width=100)
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    console.print(
-        f"{os.cpu_count()} cores, load {load}, Python {platform.python_version()}, "
-        f"8 kB write + fdatasync {fdatasync_ms(folder):.3f} ms (median of 200)"
-    )
     server = EmbeddedPostgres(folder / "pg")
     dsn = server.start()
     try:
-        uvloop.run(measure(dsn, options.seconds, console))
+        uvloop.run(measure(dsn, SECONDS, CONSOLE))
     finally:
         server.stop()
-        shutil.rmtree(folder / "pg")
-        if options.data_dir is None:
-            folder.rmdir()
-
-
-if __name__ == "__main__":
-    main()
+        shutil.rmtree(folder)

@@ -7,7 +7,7 @@ order's id, and when an answer is lost it sends the same message again. However 
 there is one order.
 """
 
-# ruff: noqa: INP001 - a script to copy, not part of a package
+
 
 import http.client
 import json
