@@ -7,8 +7,6 @@ order's id, and when an answer is lost it sends the same message again. However 
 there is one order.
 """
 
-
-
 import http.client
 import json
 import sys
