@@ -346,3 +346,26 @@ def test_switches_are_events_only_when_they_change_something() -> None:
     assert bench.give(halt).events == ()
     bench.submit()
     assert bench.parent().reason is R.TRADING_HALTED
+
+
+def test_a_kill_halts_and_cancels_everything_and_may_be_repeated() -> None:
+    bench = Bench()
+    for name in ("op-1", "op-2", "op-3"):
+        bench.submit(name, quantity=Decimal(1))
+    bench.accept("op-1")
+    bench.not_sent("op-3")
+    bench.give(cmd.Kill(by="me", why="drill"))
+    assert bench.state.trading_state is TradingState.HALTED
+    statuses = {name: bench.parent(name).status for name in ("op-1", "op-2", "op-3")}
+    assert statuses == {
+        "op-1": ParentStatus.CANCELING,
+        "op-2": ParentStatus.CANCELING,
+        "op-3": ParentStatus.REJECTED,
+    }
+    canceled = {intent.client_order_id for intent in bench.intents(SendCancel)}
+    assert canceled == {client_order_id("op-1", 1), client_order_id("op-2", 1)}
+    again = bench.give(cmd.Kill(by="me", why="drill"))
+    assert again.events == ()
+    assert len([i for i in again.intents if isinstance(i, SendCancel)]) == 2
+    bench.submit("op-4", quantity=Decimal(1))
+    assert bench.parent("op-4").reason is R.TRADING_HALTED

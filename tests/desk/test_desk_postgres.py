@@ -7,8 +7,9 @@ import pytest
 from tests.desk.life import Life, assert_journal_true
 from tests.desk.paper import PaperVenue, an_order, until
 
-from quarterdeck.core.model.commands import CancelOrder
+from quarterdeck.core.model.commands import CancelOrder, Kill
 from quarterdeck.core.model.ids import client_order_id
+from quarterdeck.core.model.limits import TradingState
 from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.status import ParentStatus
 from quarterdeck.store.connection import connect
@@ -137,3 +138,36 @@ async def test_a_table_that_differs_from_the_journal_is_found(
     await connection.execute(f"SET session_replication_role = replica; {damage}")
     with pytest.raises(AssertionError, match=named):
         await assert_journal_true(dsn)
+
+
+async def test_a_kill_works_while_frozen_and_holds_after_the_recovery(postgres, dsn, tmp_path):
+    venue = PaperVenue()
+    life = await Life(dsn, venue, tmp_path).begin()
+    names = [client_order_id(name, 1) for name in ("op-1", "op-2")]
+    for name in ("op-1", "op-2"):
+        await life.desk.execute(an_order(name))
+    children = life.desk.engine.state.children
+    await life.settle(lambda: all(children[n].venue_order_id for n in names), "the acks")
+    database = dsn.partition("?")[0].rpartition("/")[2]
+    outside = await connect(postgres.dsn, application="outside")
+    await outside.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+    try:
+        await outside.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", database
+        )
+        await until(lambda: life.desk.engine.frozen is not None, "the freeze")
+        assert await life.desk.execute(Kill(by="t", why="drill")) is None
+        assert set(names) <= venue.canceled
+    finally:
+        await outside.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+        await outside.close()
+    await life.settle(
+        lambda: life.desk.engine.frozen is None and life.gate_is_open(), "the recovery"
+    )
+    assert life.desk.engine.state.trading_state is TradingState.HALTED
+    await life.settle(
+        lambda: {life.parent(n).status for n in ("op-1", "op-2")} == {ParentStatus.CANCELED},
+        "the cancels are known",
+    )
+    await life.desk.stop()
+    await assert_journal_true(dsn)

@@ -19,7 +19,7 @@ from quarterdeck.api.errors import refusal
 from quarterdeck.api.messages import read_body
 from quarterdeck.api.orders import Words
 from quarterdeck.api.venue_views import instruments, venues
-from quarterdeck.core.model.commands import SetTradingState
+from quarterdeck.core.model.commands import Kill, SetTradingState
 from quarterdeck.core.model.limits import TradingState
 from quarterdeck.core.model.reasons import Refused
 from quarterdeck.core.model.status import LIVE, ChildStatus
@@ -35,6 +35,22 @@ class TradingStateRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     state: TradingState
     why: Words
+
+
+class KillRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why everything is stopped."""
+
+    why: Words
+
+
+class KillView(Struct, frozen=True, kw_only=True):
+    """What is still to end after a kill; ask again until it is zero."""
+
+    state: TradingState
+    open_children: int
+    """Orders that venues may still fill, as far as is known."""
+    durable: bool
+    """False when it was done from memory because the database cannot be written."""
 
 
 class TradingStateView(Struct, frozen=True, kw_only=True):
@@ -200,3 +216,21 @@ def _status(services: Services) -> tuple[str, list[str]]:
 
 def _http_status(status: str) -> HTTPStatus:
     return HTTPStatus.SERVICE_UNAVAILABLE if status == FROZEN else HTTPStatus.OK
+
+
+async def kill(services: Services, call: Call) -> Response:
+    """Halt the desk and cancel every live order; works while the database is away."""
+    request = read_body(call.body, KillRequest)
+    if isinstance(request, Refused):
+        return refusal(request)
+    refused = await services.execute(Kill(by=call.by, why=request.why))
+    if refused is not None:
+        return refusal(refused)
+    engine = services.desk.engine
+    return answer(
+        KillView(
+            state=TradingState.HALTED,
+            open_children=sum(child.status in LIVE for child in engine.state.children.values()),
+            durable=engine.frozen is None,
+        )
+    )

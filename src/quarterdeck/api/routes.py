@@ -6,6 +6,8 @@ from quarterdeck.api import desk_calls, orders
 from quarterdeck.api.book_views import Books
 from quarterdeck.api.desk_calls import (
     Health,
+    KillRequest,
+    KillView,
     Pulse,
     TradingStateRequest,
     TradingStateView,
@@ -104,6 +106,16 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         body=TradingStateRequest,
         answer=TradingStateView,
         refusals=(400, 413, 422, 503),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/kill",
+        scope=Scope.RISK,
+        handler=desk_calls.kill,
+        summary="Halt the desk and cancel every live order.",
+        body=KillRequest,
+        answer=KillView,
+        refusals=(400, 413, 422),
     ),
     Endpoint(
         method="GET",

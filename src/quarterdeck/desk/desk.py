@@ -14,7 +14,7 @@ from typing import Protocol
 from quarterdeck.core.desk.decide import Input
 from quarterdeck.core.desk.draft import Decision
 from quarterdeck.core.desk.state import DeskState
-from quarterdeck.core.model.commands import CancelOrder, Command, ImportEmergency
+from quarterdeck.core.model.commands import CancelOrder, Command, ImportEmergency, Kill
 from quarterdeck.core.model.facts import Fact
 from quarterdeck.core.model.intents import Alert
 from quarterdeck.core.model.market import MarketView
@@ -134,14 +134,23 @@ class Desk:
             self._engine.views[view.instrument] = view
 
     def _execute_frozen(self, engine: Engine, command: Command) -> Refused | None:
-        if not isinstance(command, CancelOrder):
-            return frozen(engine.frozen or "")
-        if command.operation_id in engine.state.parents:
-            try:
-                self._emergency.note(command.operation_id, command.by, self._clock.now_ns())
-            except OSError as error:  # A full disk must not keep a cancel from leaving.
-                self._watcher.alert(Alert(code=Reason.FROZEN, text=f"emergency file: {error}"))
-        return engine.cancel_from_memory(command)
+        match command:
+            case CancelOrder():
+                if command.operation_id in engine.state.parents:
+                    self._note(command.operation_id, command.by)
+                return engine.cancel_from_memory(command)
+            case Kill():
+                self._note(None, command.by)
+                engine.kill_from_memory()
+                return None
+            case _:
+                return frozen(engine.frozen or "")
+
+    def _note(self, operation_id: str | None, by: str) -> None:
+        try:
+            self._emergency.note(operation_id, by, self._clock.now_ns())
+        except OSError as error:  # A full disk must not keep a cancel from leaving.
+            self._watcher.alert(Alert(code=Reason.FROZEN, text=f"emergency file: {error}"))
 
     async def _begin(self) -> None:
         self._failed.clear()
@@ -169,7 +178,11 @@ class Desk:
     async def _import_emergencies(self) -> None:
         """Tell the new memory the cancels of the meantime; keep them until all are durable."""
         for note in self._emergency.notes():
-            command = ImportEmergency(operation_id=note.operation_id, by=note.by, at_ns=note.at_ns)
+            command: Command = Kill(by=note.by, why="while frozen")
+            if note.operation_id is not None:
+                command = ImportEmergency(
+                    operation_id=note.operation_id, by=note.by, at_ns=note.at_ns
+                )
             refused = await self.execute(command)
             if refused is not None and refused.code is Reason.FROZEN:
                 return  # The database is lost again: the next life reads the file again.

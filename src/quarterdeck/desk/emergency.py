@@ -12,9 +12,10 @@ from msgspec import Struct
 
 
 class Note(Struct, frozen=True, kw_only=True):
-    """One cancel that was sent from memory."""
+    """One cancel, or the cancel of everything, that was sent from memory."""
 
-    operation_id: str
+    operation_id: str | None
+    """None when everything was canceled and the desk is to be halted."""
     by: str
     at_ns: int
 
@@ -26,8 +27,8 @@ class EmergencyFile:
         """Use a file; it appears with the first note."""
         self._path = path
 
-    def note(self, operation_id: str, by: str, at_ns: int) -> None:
-        """Write down a cancel, durably."""
+    def note(self, operation_id: str | None, by: str, at_ns: int) -> None:
+        """Write down a cancel, or with None a kill, durably."""
         line = msgspec.json.encode(Note(operation_id=operation_id, by=by, at_ns=at_ns)) + b"\n"
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:

@@ -24,7 +24,7 @@ from quarterdeck.core.desk.fold import apply
 from quarterdeck.core.desk.state import DeskState
 from quarterdeck.core.model import intents as todo
 from quarterdeck.core.model.child import ChildOrder
-from quarterdeck.core.model.commands import CancelOrder, SubmitOrder
+from quarterdeck.core.model.commands import CancelOrder, Kill, SubmitOrder
 from quarterdeck.core.model.facts import GatewayLost, OrderNotSent
 from quarterdeck.core.model.ids import client_order_id
 from quarterdeck.core.model.market import MarketView
@@ -173,6 +173,15 @@ class Engine:
                 text=f"order {command.operation_id} is not in memory and the database cannot "
                 "be read; try again when it is back",
             )
+        self._cancel_children(parent)
+        return None
+
+    def kill_from_memory(self) -> None:
+        """While frozen: ask the venues to cancel all that memory believes is out."""
+        for parent in self.state.parents.values():
+            self._cancel_children(parent)
+
+    def _cancel_children(self, parent: ParentOrder) -> None:
         for number in parent.open_children:
             child = self.state.children[client_order_id(parent.id, number)]
             self._gateways.send(
@@ -183,7 +192,6 @@ class Engine:
                     venue_order_id=child.venue_order_id,
                 )
             )
-        return None
 
     def _record(self, given: Input, decision: Decision, now_ns: int, reply: Reply | None) -> None:
         for event in decision.events:
@@ -251,6 +259,9 @@ class Engine:
             return
         if isinstance(given, CancelOrder):
             reply(_refusal(self.cancel_from_memory(given)))
+        elif isinstance(given, Kill):
+            self.kill_from_memory()
+            reply(_refusal(None))
         else:
             reply(_refusal(frozen(self.frozen or "")))
 

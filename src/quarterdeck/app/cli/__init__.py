@@ -42,6 +42,7 @@ COMMANDS = (
     ("positions", "views:positions", "Show positions and holdings."),
     ("venues", "views:venues", "Show each account: whether it may trade, and if not why."),
     ("health", "views:health", "Show how the desk is."),
+    ("kill", "kill:kill", "Halt the desk and cancel every live order."),
     ("trading-state", "trading_state:trading_state", "Switch between active, reducing, halted."),
     ("journal", "journal:app", "Verify the journal, straight from the database."),
     ("config", "config:app", "Check and show configuration files."),

@@ -5,6 +5,7 @@ from quarterdeck.core.desk.plan import ask_cancel, cancel_child, children_of, pl
 from quarterdeck.core.model import commands as cmd
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model.ids import client_order_id
+from quarterdeck.core.model.limits import TradingState
 from quarterdeck.core.model.reasons import Reason, Refused
 from quarterdeck.core.model.status import ChildStatus, ParentStatus
 
@@ -74,6 +75,15 @@ def set_trading_state(draft: Draft, command: cmd.SetTradingState) -> None:
     """Turn the desk-wide switch."""
     if command.state is not draft.state.trading_state:
         draft.emit(ev.TradingStateSet(state=command.state, by=command.by, why=command.why))
+
+
+def kill(draft: Draft, command: cmd.Kill) -> None:
+    """Halt, and cancel all that lives. Asking again repeats the cancels."""
+    halted = cmd.SetTradingState(state=TradingState.HALTED, by=command.by, why=command.why)
+    set_trading_state(draft, halted)
+    for parent in tuple(draft.state.parents.values()):
+        if parent.status.is_live:
+            cancel(draft, cmd.CancelOrder(operation_id=parent.id, by=command.by, why=command.why))
 
 
 def set_limits(draft: Draft, command: cmd.SetLimits) -> None:

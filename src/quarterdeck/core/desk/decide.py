@@ -47,6 +47,7 @@ def decide(
             | cmd.CancelOrder()
             | cmd.ResolveChild()
             | cmd.SetTradingState()
+            | cmd.Kill()
             | cmd.SetLimits()
             | cmd.ImportEmergency()
         ):
@@ -72,6 +73,8 @@ def _obey(draft: Draft, command: cmd.Command) -> Refused | None:
             return commands.resolve(draft, command)
         case cmd.SetTradingState():
             commands.set_trading_state(draft, command)
+        case cmd.Kill():
+            commands.kill(draft, command)
         case cmd.SetLimits():
             commands.set_limits(draft, command)
         case _:

@@ -55,6 +55,13 @@ class SetTradingState(Struct, frozen=True, kw_only=True, tag="set_trading_state"
     why: str
 
 
+class Kill(Struct, frozen=True, kw_only=True, tag="kill"):
+    """Halt the whole desk and cancel every live order. Only a person makes it active again."""
+
+    by: str
+    why: str
+
+
 class SetLimits(Struct, frozen=True, kw_only=True, tag="set_limits"):
     """Replace the limits of all instruments by these, by canonical id."""
 
@@ -71,5 +78,5 @@ class ImportEmergency(Struct, frozen=True, kw_only=True, tag="import_emergency")
 
 
 type Command = (
-    SubmitOrder | CancelOrder | ResolveChild | SetTradingState | SetLimits | ImportEmergency
+    SubmitOrder | CancelOrder | ResolveChild | SetTradingState | Kill | SetLimits | ImportEmergency
 )
