@@ -35,7 +35,7 @@ async def connect(dsn: str, *, application: str, timeout_s: float = 30.0) -> Con
 
     Args:
         dsn: a PostgreSQL URL.
-        application: what the server shows for this session in `pg_stat_activity`.
+        application: what the server calls this connection in `pg_stat_activity`.
         timeout_s: for the connection, not for what is run on it.
 
     Raises:
