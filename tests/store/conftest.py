@@ -1,4 +1,4 @@
-"""A data folder for tests that run a server of their own; the shared one is in `tests/conftest.py`."""
+"""A data folder for tests with a server of their own; the shared server is in the root conftest."""
 
 import shutil
 from collections.abc import Iterator

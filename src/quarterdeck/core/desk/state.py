@@ -9,11 +9,11 @@ Memory holds what is live. Finished orders are evicted by the shell and brought 
 input names them; folding is the same either way.
 """
 
-from collections import ChainMap
 from collections.abc import MutableMapping
 from decimal import Decimal
 from typing import NamedTuple
 
+from quarterdeck.core.desk.overlay import Overlay
 from quarterdeck.core.model.account import AccountState
 from quarterdeck.core.model.child import ChildOrder
 from quarterdeck.core.model.holding import Holding
@@ -86,15 +86,15 @@ class DeskState:
     def fork(self) -> "DeskState":
         """Return a sketch pad over this state."""
         pad = DeskState.__new__(DeskState)
-        pad.parents = ChainMap({}, self.parents)
-        pad.children = ChainMap({}, self.children)
-        pad.positions = ChainMap({}, self.positions)
-        pad.holdings = ChainMap({}, self.holdings)
-        pad.reserved = ChainMap({}, self.reserved)
-        pad.instruments = ChainMap({}, self.instruments)
-        pad.accounts = ChainMap({}, self.accounts)
+        pad.parents = Overlay(self.parents)
+        pad.children = Overlay(self.children)
+        pad.positions = Overlay(self.positions)
+        pad.holdings = Overlay(self.holdings)
+        pad.reserved = Overlay(self.reserved)
+        pad.instruments = Overlay(self.instruments)
+        pad.accounts = Overlay(self.accounts)
         pad.halted = dict(self.halted)
-        pad.external_trades = ChainMap({}, self.external_trades)
+        pad.external_trades = Overlay(self.external_trades)
         pad.limits = self.limits
         pad.trading_state = self.trading_state
         return pad
