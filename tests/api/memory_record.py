@@ -1,7 +1,7 @@
 """The durable side of a desk in one test, in memory: a journal, the orders, their reads."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from quarterdeck.api.reads import OrderQuery, OrderRecord
 from quarterdeck.core.desk.state import DeskState
@@ -119,6 +119,10 @@ class MemoryStore:
             for name in operation_ids
             if name in self._record.parents
         ]
+
+    async def operation_ids(self) -> AsyncIterator[list[str]]:
+        self._record._readable()
+        yield list(self._record.parents)
 
 
 class MemorySession:

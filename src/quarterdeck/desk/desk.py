@@ -7,6 +7,7 @@ the cancels of the meantime, and reconciles every account: the same path as a st
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -14,13 +15,14 @@ from typing import Protocol
 from quarterdeck.core.desk.decide import Input
 from quarterdeck.core.desk.draft import Decision
 from quarterdeck.core.desk.state import DeskState
-from quarterdeck.core.model.commands import CancelOrder, Command, ImportEmergency, Kill
+from quarterdeck.core.model.commands import CancelOrder, Command, ImportEmergency, Kill, SubmitOrder
 from quarterdeck.core.model.facts import Fact
 from quarterdeck.core.model.intents import Alert
 from quarterdeck.core.model.market import MarketView
 from quarterdeck.core.model.reasons import Reason, Refused
 from quarterdeck.desk.emergency import EmergencyFile
 from quarterdeck.desk.engine import Engine, Watcher, frozen
+from quarterdeck.desk.known_ids import KnownIds
 from quarterdeck.desk.loader import Loader, OrderStore
 from quarterdeck.ports import Clock, Gateways, Journal
 
@@ -72,6 +74,7 @@ class Desk:
         self._engine: Engine | None = None
         self._session: Session | None = None
         self._loader: Loader | None = None
+        self._known = KnownIds()
         self._facts: deque[Fact] = deque()
         self._facts_waiting = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -119,6 +122,8 @@ class Desk:
         if engine.frozen is not None:
             return self._execute_frozen(engine, command)
         engine.handle(command, lambda decision: _set(answer, decision))
+        if isinstance(command, SubmitOrder):
+            self._known.add(command.terms.operation_id)
         self._schedule()
         return (await answer).refused
 
@@ -158,6 +163,8 @@ class Desk:
         self._session = session
         self.epoch = session.epoch
         self._loader = Loader(session.store)
+        self._known = KnownIds()
+        self._spawn(self._read_known(self._known, session.store))
         views = self._engine.views if self._engine is not None else {}
         engine = Engine(
             session.state,
@@ -218,8 +225,15 @@ class Desk:
                 engine.handle(fact)
             self._schedule()
 
+    async def _read_known(self, known: KnownIds, store: OrderStore) -> None:
+        """Read the ids of the past; without them every id is looked up, which is only slower."""
+        with contextlib.suppress(OSError):
+            await known.read(store.operation_ids())
+
     async def _admit(self, engine: Engine, given: Input) -> None:
         """Bring what an input names into memory; again if it was evicted meanwhile."""
+        if isinstance(given, SubmitOrder) and self._known.certainly_new(given.terms.operation_id):
+            return
         missing = engine.missing(given)
         if not any(missing) or self._loader is None:
             return

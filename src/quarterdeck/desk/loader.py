@@ -5,7 +5,7 @@ keeps an idempotency check off the critical path.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
 from quarterdeck.core.model.child import ChildOrder
@@ -24,6 +24,10 @@ class OrderStore(Protocol):
         self, operation_ids: Iterable[str], client_order_ids: Iterable[str]
     ) -> list[StoredOrder]:
         """Return the orders found, each with all its children and their trade ids."""
+        ...
+
+    def operation_ids(self) -> AsyncIterator[list[str]]:
+        """Yield every operation id that was ever used, a page at a time."""
         ...
 
 

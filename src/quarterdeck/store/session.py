@@ -8,7 +8,7 @@ is the desk: that is told to somebody who ends this one.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Final
 
 import asyncpg
@@ -38,6 +38,11 @@ ANY_STORED: Final = """
 SELECT EXISTS (SELECT FROM parents WHERE operation_id = ANY($1))
     OR EXISTS (SELECT FROM children WHERE client_order_id = ANY($2))
 """
+
+IDS_PAGE: Final = """
+SELECT operation_id FROM parents WHERE operation_id > $1 ORDER BY operation_id LIMIT $2
+"""
+PAGE: Final = 2_000
 
 UNAVAILABLE: Final = (
     asyncpg.PostgresError,
@@ -96,9 +101,10 @@ class StoredOrders:
     connection of its own: a pool would spend more on resetting it than on the question.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        """Read through a connection that is used by one look-up at a time."""
+    def __init__(self, connection: Connection, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        """Look up through a connection of its own; read the ids of the past through the pool."""
         self._connection = connection
+        self._pool = pool
 
     async def orders(
         self, operation_ids: Iterable[str], client_order_ids: Iterable[str]
@@ -116,6 +122,21 @@ class StoredOrders:
             found = stored_orders(await recovery.load_orders(connection, parents))
             load = recovery.load_by_client_order_ids
             return found + stored_orders(await load(connection, children))
+        except UNAVAILABLE as error:
+            raise StoreUnavailable(str(error) or repr(error)) from error
+
+    async def operation_ids(self) -> AsyncIterator[list[str]]:
+        """Yield every operation id in the database, a page at a time.
+
+        Raises:
+            StoreUnavailable: if the database cannot be read.
+        """
+        last = ""
+        try:
+            async with self._pool.acquire() as connection:
+                while page := [r[0] for r in await connection.fetch(IDS_PAGE, last, PAGE)]:
+                    yield page
+                    last = page[-1]
         except UNAVAILABLE as error:
             raise StoreUnavailable(str(error) or repr(error)) from error
 
@@ -149,7 +170,7 @@ class StoreSession:
             capacity=QUEUE_MAX,
         )
         self.journal = StoreJournal(writer, epoch, head_hash)
-        self.store = StoredOrders(lookup_connection)
+        self.store = StoredOrders(lookup_connection, pool)
         self._writer = writer
         self._connections = connections
         self._tasks = (
