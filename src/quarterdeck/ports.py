@@ -55,14 +55,14 @@ class GatewayListener(Protocol):
         ...
 
 
-class Fill(Struct, frozen=True, kw_only=True):
+class Fill(Struct, frozen=True, kw_only=True, gc=False):
     """One execution as the journal keeps it, with the order of ours it belongs to, if any."""
 
     trade: Trade
     operation_id: str | None
 
 
-class JournalEntry(Struct, frozen=True, kw_only=True):
+class JournalEntry(Struct, frozen=True, kw_only=True, gc=False):
     """What one decision adds to the journal, and what its events left behind.
 
     The projections (`parents`, `children`, …) are whole values after the events, so that of

@@ -14,7 +14,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 
-class JournalRow(Struct, frozen=True, kw_only=True):
+class JournalRow(Struct, frozen=True, kw_only=True, gc=False):
     """One input and the events it caused."""
 
     seq: int
@@ -29,7 +29,7 @@ class JournalRow(Struct, frozen=True, kw_only=True):
     """The operation ids this row is about: an index for timelines, outside the hash."""
 
 
-class ViewRow(Struct, frozen=True, kw_only=True):
+class ViewRow(Struct, frozen=True, kw_only=True, gc=False):
     """A market view that a decision used, stored once by its hash."""
 
     hash: bytes
@@ -37,7 +37,7 @@ class ViewRow(Struct, frozen=True, kw_only=True):
     stored_ns: int
 
 
-class ParentRow(Struct, frozen=True, kw_only=True):
+class ParentRow(Struct, frozen=True, kw_only=True, gc=False):
     """A parent order."""
 
     operation_id: str
@@ -59,7 +59,7 @@ class ParentRow(Struct, frozen=True, kw_only=True):
     doc: str
 
 
-class ChildRow(Struct, frozen=True, kw_only=True):
+class ChildRow(Struct, frozen=True, kw_only=True, gc=False):
     """A child order."""
 
     client_order_id: str
@@ -80,7 +80,7 @@ class ChildRow(Struct, frozen=True, kw_only=True):
     doc: str
 
 
-class FillRow(Struct, frozen=True, kw_only=True):
+class FillRow(Struct, frozen=True, kw_only=True, gc=False):
     """One execution; (account, instrument, trade_id) names it for ever."""
 
     account: str
@@ -100,7 +100,7 @@ class FillRow(Struct, frozen=True, kw_only=True):
     doc: str
 
 
-class PositionRow(Struct, frozen=True, kw_only=True):
+class PositionRow(Struct, frozen=True, kw_only=True, gc=False):
     """What an account traded in one instrument."""
 
     account: str
@@ -109,7 +109,7 @@ class PositionRow(Struct, frozen=True, kw_only=True):
     seq: int
 
 
-class HoldingRow(Struct, frozen=True, kw_only=True):
+class HoldingRow(Struct, frozen=True, kw_only=True, gc=False):
     """What an account holds of one asset."""
 
     account: str
@@ -118,7 +118,7 @@ class HoldingRow(Struct, frozen=True, kw_only=True):
     seq: int
 
 
-class SingletonRow(Struct, frozen=True, kw_only=True):
+class SingletonRow(Struct, frozen=True, kw_only=True, gc=False):
     """Something the desk has one of: the trading state, the limits, the instruments."""
 
     name: str
@@ -126,7 +126,7 @@ class SingletonRow(Struct, frozen=True, kw_only=True):
     seq: int
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True, gc=False):
     """What one journal row changed, all of it committed together."""
 
     journal: JournalRow
@@ -141,7 +141,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     """Whatever the caller wants to have back with the commit."""
 
 
-class Batch(Struct, frozen=True, kw_only=True):
+class Batch(Struct, frozen=True, kw_only=True, gc=False):
     """The rows of one statement: projections at most once per key, journal rows in order."""
 
     journal: list[JournalRow]

@@ -19,7 +19,7 @@ VIEW_LEVELS = 5
 """How much of a book a decision of today's kinds looks at, and so how much is stored."""
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """What came of one input."""
 
     events: tuple[Event, ...]

@@ -24,7 +24,7 @@ class AbsenceProof(StrEnum):
     """Nothing does: a person decides."""
 
 
-class Capabilities(Struct, frozen=True, kw_only=True):
+class Capabilities(Struct, frozen=True, kw_only=True, gc=False):
     """What a driver can do at its venue; every driver states all of it."""
 
     order_types: tuple[str, ...]
@@ -41,7 +41,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """True when no real money can move."""
 
 
-class ExternalOrder(Struct, frozen=True, kw_only=True):
+class ExternalOrder(Struct, frozen=True, kw_only=True, gc=False):
     """An open order in our account that this desk did not send."""
 
     venue_order_id: str
@@ -52,7 +52,7 @@ class ExternalOrder(Struct, frozen=True, kw_only=True):
     limit_px: Decimal | None
 
 
-class Difference(Struct, frozen=True, kw_only=True):
+class Difference(Struct, frozen=True, kw_only=True, gc=False):
     """A figure that differs between us and the venue; two sightings in a row confirm it."""
 
     ours: Decimal
@@ -62,7 +62,7 @@ class Difference(Struct, frozen=True, kw_only=True):
     """When these very figures were seen first: only what was asked later confirms them."""
 
 
-class AccountState(Struct, frozen=True, kw_only=True):
+class AccountState(Struct, frozen=True, kw_only=True, gc=False):
     """What the desk knows of one account."""
 
     account: str

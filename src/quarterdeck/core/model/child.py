@@ -34,7 +34,7 @@ from quarterdeck.core.model.status import ChildStatus
 from quarterdeck.core.model.terms import OrderType, Side, TimeInForce
 
 
-class ChildOrder(Struct, frozen=True, kw_only=True):
+class ChildOrder(Struct, frozen=True, kw_only=True, gc=False):
     """One order at one venue, for one parent."""
 
     client_order_id: str

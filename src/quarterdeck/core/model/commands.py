@@ -12,7 +12,7 @@ from quarterdeck.core.model.limits import InstrumentLimits, TradingState
 from quarterdeck.core.model.terms import OrderTerms
 
 
-class SubmitOrder(Struct, frozen=True, kw_only=True, tag="submit_order"):
+class SubmitOrder(Struct, frozen=True, kw_only=True, gc=False, tag="submit_order"):
     """Trade this. The message was understood; risk has not looked at it yet."""
 
     terms: OrderTerms
@@ -20,7 +20,7 @@ class SubmitOrder(Struct, frozen=True, kw_only=True, tag="submit_order"):
     by: str
 
 
-class CancelOrder(Struct, frozen=True, kw_only=True, tag="cancel_order"):
+class CancelOrder(Struct, frozen=True, kw_only=True, gc=False, tag="cancel_order"):
     """Stop this order and cancel what is out."""
 
     operation_id: str
@@ -37,7 +37,7 @@ class Resolution(StrEnum):
     """It was there and is gone; the fills that we have are all there were."""
 
 
-class ResolveChild(Struct, frozen=True, kw_only=True, tag="resolve_child"):
+class ResolveChild(Struct, frozen=True, kw_only=True, gc=False, tag="resolve_child"):
     """Settle a child's unknown outcome by hand, with evidence."""
 
     operation_id: str
@@ -47,7 +47,7 @@ class ResolveChild(Struct, frozen=True, kw_only=True, tag="resolve_child"):
     by: str
 
 
-class SetTradingState(Struct, frozen=True, kw_only=True, tag="set_trading_state"):
+class SetTradingState(Struct, frozen=True, kw_only=True, gc=False, tag="set_trading_state"):
     """Switch the whole desk between active, reducing and halted."""
 
     state: TradingState
@@ -55,21 +55,21 @@ class SetTradingState(Struct, frozen=True, kw_only=True, tag="set_trading_state"
     why: str
 
 
-class Kill(Struct, frozen=True, kw_only=True, tag="kill"):
+class Kill(Struct, frozen=True, kw_only=True, gc=False, tag="kill"):
     """Halt the whole desk and cancel every live order. Only a person makes it active again."""
 
     by: str
     why: str
 
 
-class SetLimits(Struct, frozen=True, kw_only=True, tag="set_limits"):
+class SetLimits(Struct, frozen=True, kw_only=True, gc=False, tag="set_limits"):
     """Replace the limits of all instruments by these, by canonical id."""
 
     limits: dict[str, InstrumentLimits]
     by: str
 
 
-class ImportEmergency(Struct, frozen=True, kw_only=True, tag="import_emergency"):
+class ImportEmergency(Struct, frozen=True, kw_only=True, gc=False, tag="import_emergency"):
     """A cancel that was sent while the database could not be written, told afterwards."""
 
     operation_id: str

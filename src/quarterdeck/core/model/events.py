@@ -18,7 +18,7 @@ from quarterdeck.core.model.status import ChildStatus, ParentStatus
 from quarterdeck.core.model.terms import OrderTerms, OrderType, TimeInForce
 
 
-class ParentAccepted(Struct, frozen=True, kw_only=True, tag="parent_accepted"):
+class ParentAccepted(Struct, frozen=True, kw_only=True, gc=False, tag="parent_accepted"):
     """Risk let the order through; funds are reserved from here on."""
 
     terms: OrderTerms
@@ -28,7 +28,7 @@ class ParentAccepted(Struct, frozen=True, kw_only=True, tag="parent_accepted"):
     by: str
 
 
-class ParentDenied(Struct, frozen=True, kw_only=True, tag="parent_denied"):
+class ParentDenied(Struct, frozen=True, kw_only=True, gc=False, tag="parent_denied"):
     """Risk refused the order; it is kept so that its id stays taken and its reason known."""
 
     terms: OrderTerms
@@ -38,7 +38,7 @@ class ParentDenied(Struct, frozen=True, kw_only=True, tag="parent_denied"):
     by: str
 
 
-class CancelRequested(Struct, frozen=True, kw_only=True, tag="cancel_requested"):
+class CancelRequested(Struct, frozen=True, kw_only=True, gc=False, tag="cancel_requested"):
     """Somebody asked to stop a parent."""
 
     operation_id: str
@@ -46,7 +46,7 @@ class CancelRequested(Struct, frozen=True, kw_only=True, tag="cancel_requested")
     why: str
 
 
-class ParentFinished(Struct, frozen=True, kw_only=True, tag="parent_finished"):
+class ParentFinished(Struct, frozen=True, kw_only=True, gc=False, tag="parent_finished"):
     """Nothing of the parent is out any more and nothing more will be sent."""
 
     operation_id: str
@@ -55,14 +55,14 @@ class ParentFinished(Struct, frozen=True, kw_only=True, tag="parent_finished"):
     detail: str | None = None
 
 
-class ParentReopened(Struct, frozen=True, kw_only=True, tag="parent_reopened"):
+class ParentReopened(Struct, frozen=True, kw_only=True, gc=False, tag="parent_reopened"):
     """A child held for dead is alive at the venue: the parent goes back to canceling it."""
 
     operation_id: str
     child_no: int
 
 
-class ChildCreated(Struct, frozen=True, kw_only=True, tag="child_created"):
+class ChildCreated(Struct, frozen=True, kw_only=True, gc=False, tag="child_created"):
     """The intent to send one order to one venue. Once this is durable it may be sent, once."""
 
     operation_id: str
@@ -79,7 +79,7 @@ class ChildCreated(Struct, frozen=True, kw_only=True, tag="child_created"):
     gateway_epoch: int
 
 
-class ChildAcknowledged(Struct, frozen=True, kw_only=True, tag="child_acknowledged"):
+class ChildAcknowledged(Struct, frozen=True, kw_only=True, gc=False, tag="child_acknowledged"):
     """The venue has the order."""
 
     client_order_id: str
@@ -87,7 +87,7 @@ class ChildAcknowledged(Struct, frozen=True, kw_only=True, tag="child_acknowledg
     at_ns: int
 
 
-class ChildRejected(Struct, frozen=True, kw_only=True, tag="child_rejected"):
+class ChildRejected(Struct, frozen=True, kw_only=True, gc=False, tag="child_rejected"):
     """The venue refused the order for good."""
 
     client_order_id: str
@@ -95,14 +95,14 @@ class ChildRejected(Struct, frozen=True, kw_only=True, tag="child_rejected"):
     text: str
 
 
-class ChildNotSent(Struct, frozen=True, kw_only=True, tag="child_not_sent"):
+class ChildNotSent(Struct, frozen=True, kw_only=True, gc=False, tag="child_not_sent"):
     """The order never left our side and never will."""
 
     client_order_id: str
     why: Reason
 
 
-class ChildUnknown(Struct, frozen=True, kw_only=True, tag="child_unknown"):
+class ChildUnknown(Struct, frozen=True, kw_only=True, gc=False, tag="child_unknown"):
     """Whether the venue has the order is not known."""
 
     client_order_id: str
@@ -110,21 +110,21 @@ class ChildUnknown(Struct, frozen=True, kw_only=True, tag="child_unknown"):
     detail: str | None = None
 
 
-class ChildReleased(Struct, frozen=True, kw_only=True, tag="child_released"):
+class ChildReleased(Struct, frozen=True, kw_only=True, gc=False, tag="child_released"):
     """From this time on nobody on our side can send the order any more."""
 
     client_order_id: str
     held_until_ns: int
 
 
-class ChildFilled(Struct, frozen=True, kw_only=True, tag="child_filled"):
+class ChildFilled(Struct, frozen=True, kw_only=True, gc=False, tag="child_filled"):
     """One execution of a child."""
 
     client_order_id: str
     trade: Trade
 
 
-class ChildClosed(Struct, frozen=True, kw_only=True, tag="child_closed"):
+class ChildClosed(Struct, frozen=True, kw_only=True, gc=False, tag="child_closed"):
     """The venue ended the order; `filled` is its total, None when it did not say."""
 
     client_order_id: str
@@ -133,20 +133,20 @@ class ChildClosed(Struct, frozen=True, kw_only=True, tag="child_closed"):
     reason: Reason
 
 
-class ChildNotFound(Struct, frozen=True, kw_only=True, tag="child_not_found"):
+class ChildNotFound(Struct, frozen=True, kw_only=True, gc=False, tag="child_not_found"):
     """A query that counts towards the proof of absence found nothing."""
 
     client_order_id: str
     asked_ns: int
 
 
-class ChildAbsent(Struct, frozen=True, kw_only=True, tag="child_absent"):
+class ChildAbsent(Struct, frozen=True, kw_only=True, gc=False, tag="child_absent"):
     """The proof of absence is complete: the order never arrived and cannot arrive any more."""
 
     client_order_id: str
 
 
-class ChildResolved(Struct, frozen=True, kw_only=True, tag="child_resolved"):
+class ChildResolved(Struct, frozen=True, kw_only=True, gc=False, tag="child_resolved"):
     """A person settled the unknown outcome."""
 
     client_order_id: str
@@ -155,13 +155,15 @@ class ChildResolved(Struct, frozen=True, kw_only=True, tag="child_resolved"):
     by: str
 
 
-class ChildCancelRequested(Struct, frozen=True, kw_only=True, tag="child_cancel_requested"):
+class ChildCancelRequested(
+    Struct, frozen=True, kw_only=True, gc=False, tag="child_cancel_requested"
+):
     """We want the venue to cancel the order."""
 
     client_order_id: str
 
 
-class ChildCancelRejected(Struct, frozen=True, kw_only=True, tag="child_cancel_rejected"):
+class ChildCancelRejected(Struct, frozen=True, kw_only=True, gc=False, tag="child_cancel_rejected"):
     """The venue refused the cancel; the order's own state is asked for."""
 
     client_order_id: str
@@ -169,13 +171,13 @@ class ChildCancelRejected(Struct, frozen=True, kw_only=True, tag="child_cancel_r
     text: str
 
 
-class ExternalFill(Struct, frozen=True, kw_only=True, tag="external_fill"):
+class ExternalFill(Struct, frozen=True, kw_only=True, gc=False, tag="external_fill"):
     """An execution in our account of an order that this desk did not send."""
 
     trade: Trade
 
 
-class AccountConnected(Struct, frozen=True, kw_only=True, tag="account_connected"):
+class AccountConnected(Struct, frozen=True, kw_only=True, gc=False, tag="account_connected"):
     """The account's gateway is there; its gate stays shut until it is reconciled."""
 
     account: str
@@ -185,14 +187,14 @@ class AccountConnected(Struct, frozen=True, kw_only=True, tag="account_connected
     trades_from_ns: int
 
 
-class AccountLost(Struct, frozen=True, kw_only=True, tag="account_lost"):
+class AccountLost(Struct, frozen=True, kw_only=True, gc=False, tag="account_lost"):
     """The account's gateway is not there; the gate is shut."""
 
     account: str
     why: Reason
 
 
-class AccountReconciled(Struct, frozen=True, kw_only=True, tag="account_reconciled"):
+class AccountReconciled(Struct, frozen=True, kw_only=True, gc=False, tag="account_reconciled"):
     """The account was compared and nothing is missing: the gate is open."""
 
     account: str
@@ -200,13 +202,13 @@ class AccountReconciled(Struct, frozen=True, kw_only=True, tag="account_reconcil
     """Where the next comparison's trades begin."""
 
 
-class InstrumentLoaded(Struct, frozen=True, kw_only=True, tag="instrument_loaded"):
+class InstrumentLoaded(Struct, frozen=True, kw_only=True, gc=False, tag="instrument_loaded"):
     """A gateway told the terms of an instrument, for the first time or changed."""
 
     instrument: Instrument
 
 
-class HoldingOpened(Struct, frozen=True, kw_only=True, tag="holding_opened"):
+class HoldingOpened(Struct, frozen=True, kw_only=True, gc=False, tag="holding_opened"):
     """What the account held when the desk first saw it."""
 
     account: str
@@ -214,7 +216,7 @@ class HoldingOpened(Struct, frozen=True, kw_only=True, tag="holding_opened"):
     quantity: Decimal
 
 
-class HoldingUnexplained(Struct, frozen=True, kw_only=True, tag="holding_unexplained"):
+class HoldingUnexplained(Struct, frozen=True, kw_only=True, gc=False, tag="holding_unexplained"):
     """The venue holds more (or less, negative) of an asset than our fills explain."""
 
     account: str
@@ -224,7 +226,7 @@ class HoldingUnexplained(Struct, frozen=True, kw_only=True, tag="holding_unexpla
     quantity: Decimal
 
 
-class HoldingExplained(Struct, frozen=True, kw_only=True, tag="holding_explained"):
+class HoldingExplained(Struct, frozen=True, kw_only=True, gc=False, tag="holding_explained"):
     """A booked difference is taken back because its cause arrived."""
 
     account: str
@@ -232,7 +234,7 @@ class HoldingExplained(Struct, frozen=True, kw_only=True, tag="holding_explained
     reference: str
 
 
-class PositionOpened(Struct, frozen=True, kw_only=True, tag="position_opened"):
+class PositionOpened(Struct, frozen=True, kw_only=True, gc=False, tag="position_opened"):
     """What position the account had when the desk first saw it."""
 
     account: str
@@ -241,14 +243,14 @@ class PositionOpened(Struct, frozen=True, kw_only=True, tag="position_opened"):
     avg_px: Decimal
 
 
-class AccountOpened(Struct, frozen=True, kw_only=True, tag="account_opened"):
+class AccountOpened(Struct, frozen=True, kw_only=True, gc=False, tag="account_opened"):
     """The opening balances and positions are taken; trades count from this venue time."""
 
     account: str
     trades_from_ns: int
 
 
-class DifferenceSeen(Struct, frozen=True, kw_only=True, tag="difference_seen"):
+class DifferenceSeen(Struct, frozen=True, kw_only=True, gc=False, tag="difference_seen"):
     """Ours and the venue's figure differ; the second sighting in a row confirms it."""
 
     account: str
@@ -258,14 +260,14 @@ class DifferenceSeen(Struct, frozen=True, kw_only=True, tag="difference_seen"):
     confirmed: bool
 
 
-class DifferenceGone(Struct, frozen=True, kw_only=True, tag="difference_gone"):
+class DifferenceGone(Struct, frozen=True, kw_only=True, gc=False, tag="difference_gone"):
     """A figure that differed agrees again."""
 
     account: str
     key: str
 
 
-class InstrumentHalted(Struct, frozen=True, kw_only=True, tag="instrument_halted"):
+class InstrumentHalted(Struct, frozen=True, kw_only=True, gc=False, tag="instrument_halted"):
     """No new orders in this instrument until its difference is gone."""
 
     account: str
@@ -273,28 +275,28 @@ class InstrumentHalted(Struct, frozen=True, kw_only=True, tag="instrument_halted
     reason: Reason
 
 
-class InstrumentReleased(Struct, frozen=True, kw_only=True, tag="instrument_released"):
+class InstrumentReleased(Struct, frozen=True, kw_only=True, gc=False, tag="instrument_released"):
     """The instrument may be traded again."""
 
     account: str
     instrument: str
 
 
-class ExternalOrderSeen(Struct, frozen=True, kw_only=True, tag="external_order_seen"):
+class ExternalOrderSeen(Struct, frozen=True, kw_only=True, gc=False, tag="external_order_seen"):
     """The account has an open order that this desk did not send, new or changed."""
 
     account: str
     order: ExternalOrder
 
 
-class ExternalOrderGone(Struct, frozen=True, kw_only=True, tag="external_order_gone"):
+class ExternalOrderGone(Struct, frozen=True, kw_only=True, gc=False, tag="external_order_gone"):
     """Such an order is no longer open."""
 
     account: str
     venue_order_id: str
 
 
-class TradingStateSet(Struct, frozen=True, kw_only=True, tag="trading_state_set"):
+class TradingStateSet(Struct, frozen=True, kw_only=True, gc=False, tag="trading_state_set"):
     """The desk-wide switch was turned."""
 
     state: TradingState
@@ -302,7 +304,7 @@ class TradingStateSet(Struct, frozen=True, kw_only=True, tag="trading_state_set"
     why: str
 
 
-class LimitsSet(Struct, frozen=True, kw_only=True, tag="limits_set"):
+class LimitsSet(Struct, frozen=True, kw_only=True, gc=False, tag="limits_set"):
     """The limits of all instruments were replaced."""
 
     limits: dict[str, InstrumentLimits]

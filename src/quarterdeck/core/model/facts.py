@@ -25,7 +25,7 @@ class VenueStatus(StrEnum):
     REJECTED = "rejected"
 
 
-class GatewayConnected(Struct, frozen=True, kw_only=True, tag="gateway_connected"):
+class GatewayConnected(Struct, frozen=True, kw_only=True, gc=False, tag="gateway_connected"):
     """A gateway answers and is connected to its venue; perhaps a new run of it.
 
     A new run proves that the run before it is dead: a gateway holds a lock for its account.
@@ -38,14 +38,14 @@ class GatewayConnected(Struct, frozen=True, kw_only=True, tag="gateway_connected
     instruments: tuple[Instrument, ...]
 
 
-class GatewayLost(Struct, frozen=True, kw_only=True, tag="gateway_lost"):
+class GatewayLost(Struct, frozen=True, kw_only=True, gc=False, tag="gateway_lost"):
     """A gateway is silent, lost messages, or lost its venue; why is one of the stream reasons."""
 
     account: str
     why: Reason
 
 
-class OrderAccepted(Struct, frozen=True, kw_only=True, tag="order_accepted"):
+class OrderAccepted(Struct, frozen=True, kw_only=True, gc=False, tag="order_accepted"):
     """The venue acknowledged an order."""
 
     account: str
@@ -54,7 +54,7 @@ class OrderAccepted(Struct, frozen=True, kw_only=True, tag="order_accepted"):
     at_ns: int
 
 
-class OrderRejected(Struct, frozen=True, kw_only=True, tag="order_rejected"):
+class OrderRejected(Struct, frozen=True, kw_only=True, gc=False, tag="order_rejected"):
     """The venue refused an order with a code that is known to mean a definite no."""
 
     account: str
@@ -64,7 +64,7 @@ class OrderRejected(Struct, frozen=True, kw_only=True, tag="order_rejected"):
     at_ns: int
 
 
-class OrderNotSent(Struct, frozen=True, kw_only=True, tag="order_not_sent"):
+class OrderNotSent(Struct, frozen=True, kw_only=True, gc=False, tag="order_not_sent"):
     """The gateway did not send an order and never will."""
 
     account: str
@@ -73,7 +73,7 @@ class OrderNotSent(Struct, frozen=True, kw_only=True, tag="order_not_sent"):
     at_ns: int
 
 
-class OrderUnknown(Struct, frozen=True, kw_only=True, tag="order_unknown"):
+class OrderUnknown(Struct, frozen=True, kw_only=True, gc=False, tag="order_unknown"):
     """The gateway's one send is over and its outcome is not known."""
 
     account: str
@@ -83,7 +83,7 @@ class OrderUnknown(Struct, frozen=True, kw_only=True, tag="order_unknown"):
     at_ns: int
 
 
-class Trade(Struct, frozen=True, kw_only=True, tag="trade"):
+class Trade(Struct, frozen=True, kw_only=True, gc=False, tag="trade"):
     """One execution in our account, named by the venue's trade id."""
 
     account: str
@@ -102,7 +102,7 @@ class Trade(Struct, frozen=True, kw_only=True, tag="trade"):
     """The venue's time."""
 
 
-class OrderClosed(Struct, frozen=True, kw_only=True, tag="order_closed"):
+class OrderClosed(Struct, frozen=True, kw_only=True, gc=False, tag="order_closed"):
     """The venue ended an order."""
 
     account: str
@@ -114,7 +114,7 @@ class OrderClosed(Struct, frozen=True, kw_only=True, tag="order_closed"):
     at_ns: int
 
 
-class CancelRejected(Struct, frozen=True, kw_only=True, tag="cancel_rejected"):
+class CancelRejected(Struct, frozen=True, kw_only=True, gc=False, tag="cancel_rejected"):
     """The venue refused a cancel. Says nothing about an order that it never acknowledged."""
 
     account: str
@@ -124,7 +124,7 @@ class CancelRejected(Struct, frozen=True, kw_only=True, tag="cancel_rejected"):
     at_ns: int
 
 
-class OrderReport(Struct, frozen=True, kw_only=True, tag="order_report"):
+class OrderReport(Struct, frozen=True, kw_only=True, gc=False, tag="order_report"):
     """One order as the venue's books have it, answered to a query or in a snapshot."""
 
     account: str
@@ -140,7 +140,7 @@ class OrderReport(Struct, frozen=True, kw_only=True, tag="order_report"):
     """When the query began."""
 
 
-class OrderNotFound(Struct, frozen=True, kw_only=True, tag="order_not_found"):
+class OrderNotFound(Struct, frozen=True, kw_only=True, gc=False, tag="order_not_found"):
     """A query by client order id found nothing."""
 
     account: str
@@ -149,14 +149,14 @@ class OrderNotFound(Struct, frozen=True, kw_only=True, tag="order_not_found"):
     """When the query began: absence is judged from here."""
 
 
-class Balance(Struct, frozen=True, kw_only=True):
+class Balance(Struct, frozen=True, kw_only=True, gc=False):
     """What the venue says the account holds of one asset, reserved part included."""
 
     asset: str
     total: Decimal
 
 
-class VenuePosition(Struct, frozen=True, kw_only=True):
+class VenuePosition(Struct, frozen=True, kw_only=True, gc=False):
     """What the venue says the account's position in one derivative is, signed."""
 
     instrument: str
@@ -164,7 +164,7 @@ class VenuePosition(Struct, frozen=True, kw_only=True):
     avg_px: Decimal | None
 
 
-class VenueSnapshot(Struct, frozen=True, kw_only=True, tag="venue_snapshot"):
+class VenueSnapshot(Struct, frozen=True, kw_only=True, gc=False, tag="venue_snapshot"):
     """What the venue holds for an account, in stream order with the other facts.
 
     It proves that an order is there. It proves that one is gone only when the venue had

@@ -35,7 +35,7 @@ class Adjustment(StrEnum):
     """Booked by an operator who knows better than the records."""
 
 
-class Holding(Struct, frozen=True, kw_only=True):
+class Holding(Struct, frozen=True, kw_only=True, gc=False):
     """The parts of one asset's balance, in its units; a positive part adds, except fees."""
 
     asset: str

@@ -36,7 +36,7 @@ def venue_of(instrument: str) -> str:
     return parsed.venue
 
 
-class Instrument(Struct, frozen=True, kw_only=True):
+class Instrument(Struct, frozen=True, kw_only=True, gc=False):
     """One tradable instrument at one venue.
 
     Bounds that a venue does not set are None; every one that it sets is checked before sending.

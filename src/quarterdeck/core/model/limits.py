@@ -16,7 +16,7 @@ class TradingState(StrEnum):
     """No new orders; cancels go on."""
 
 
-class InstrumentLimits(Struct, frozen=True, kw_only=True):
+class InstrumentLimits(Struct, frozen=True, kw_only=True, gc=False):
     """The limits of one order in one instrument. All are set or the instrument is not tradable."""
 
     max_order_qty: Decimal

@@ -18,7 +18,7 @@ type Level = tuple[Decimal, Decimal]
 """Price and quantity shown at it."""
 
 
-class MarketView(Struct, frozen=True, kw_only=True):
+class MarketView(Struct, frozen=True, kw_only=True, gc=False):
     """The best levels of one instrument's book at one venue, best first on both sides."""
 
     instrument: str

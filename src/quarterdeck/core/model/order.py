@@ -54,7 +54,7 @@ class IllegalDecision(Exception):  # noqa: N818 - it names what was done, not an
     """We decided something that the order's state forbids. Always our bug, never the venue's."""
 
 
-class ParentOrder(Struct, frozen=True, kw_only=True):
+class ParentOrder(Struct, frozen=True, kw_only=True, gc=False):
     """One caller's intent with its running totals."""
 
     terms: OrderTerms

@@ -44,7 +44,7 @@ INVERSE_VALUE_PLACES: Final = 54
 """Places of q / px: the smallest, 1e-18 / 1e18, is still known to 18 digits."""
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class Terms(Struct, frozen=True, kw_only=True, gc=False):
     """What turns a quantity and a price into money; fixed while a position is open."""
 
     settlement: Settlement
@@ -54,7 +54,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     """Base units per contract (linear), quote units per contract (inverse); 1 for spot."""
 
 
-class Position(Struct, frozen=True, kw_only=True):
+class Position(Struct, frozen=True, kw_only=True, gc=False):
     """What was bought and sold, netted; a value."""
 
     terms: Terms

@@ -56,7 +56,7 @@ class Algorithm(StrEnum):
     """One child for the whole quantity, at once."""
 
 
-class OrderRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OrderRequest(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     """The order message as a caller sends it, `POST /api/orders`.
 
     Decimals travel as strings: a JSON number has already lost digits in most clients.
@@ -92,7 +92,7 @@ class OrderRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     metadata: dict[str, str] = field(default_factory=dict)
 
 
-class OrderTerms(Struct, frozen=True, kw_only=True):
+class OrderTerms(Struct, frozen=True, kw_only=True, gc=False):
     """A parent's terms once understood: everything resolved, nothing optional left open."""
 
     operation_id: str
