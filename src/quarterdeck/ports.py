@@ -86,6 +86,8 @@ class JournalEntry(Struct, frozen=True, kw_only=True, gc=False):
     holdings: tuple[tuple[AssetKey, Holding], ...]
     singletons: tuple[tuple[str, bytes], ...]
     """Everything else that a restart needs, by name: accounts, instruments, limits, switches."""
+    urgent: bool = True
+    """Whether anybody waits for it: a caller for an answer, or a venue for a command."""
 
 
 class Journal(Protocol):

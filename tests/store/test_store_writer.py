@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 from tests.store.entries import DESK, Chain
 
 from quarterdeck.store import journal, lease
@@ -94,6 +95,23 @@ async def test_under_load_everything_is_committed_once_and_in_order(
     assert (verdict.ok, verdict.rows) == (True, last)
     for table in ("parents", "children", "fills", "market_views", "journal_refs"):
         assert await connection.fetchval(f"SELECT count(*) FROM {table}") == last
+
+
+async def test_what_nobody_waits_for_rides_with_what_somebody_waits_for(
+    writing: Connection, epoch: int
+):
+    desk = Desk(writing, epoch)
+    running = asyncio.create_task(desk.writer.run())
+    desk.writer.submit(replace(desk.chain.order(), urgent=False))
+    await asyncio.sleep(0)
+    desk.writer.submit(replace(desk.chain.order(), urgent=False))
+    desk.writer.submit(desk.chain.order())
+    await desk.wait_for(3)
+    assert [len(batch) for batch in desk.batches] == [3]
+    desk.writer.submit(replace(desk.chain.order(), urgent=False))
+    await desk.wait_for(4)  # Alone it is written too, a moment later.
+    desk.writer.close()
+    await running
 
 
 async def test_a_full_queue_says_no_and_recovers(

@@ -41,6 +41,9 @@ EVICT_AFTER_NS = 10_000_000_000
 PENDING_MAX = 2_000
 """Orders are refused while this many entries wait for the disk; facts and cancels never are."""
 
+LEAVING = (todo.SendChild, todo.SendCancel, todo.QueryChild, todo.RequestSnapshot)
+"""Intents that go to a gateway, and so wait for the disk."""
+
 OVERLOADED = Refused(
     code=Reason.OVERLOADED,
     text=f"{PENDING_MAX} decisions wait for the disk; send it again with the same id",
@@ -198,7 +201,9 @@ class Engine:
             apply(self.state, event, now_ns)
         reached("desk_folded")
         self.seq += 1
-        record = entry(self.state, given, decision, self.seq, now_ns)
+        # Nobody waits for an acknowledgement to be durable; it rides with the next entry.
+        urgent = reply is not None or any(isinstance(i, LEAVING) for i in decision.intents)
+        record = entry(self.state, given, decision, self.seq, now_ns, urgent=urgent)
         for parent in record.parents:
             if not parent.status.is_live:
                 self._finished.append((now_ns, parent.id))

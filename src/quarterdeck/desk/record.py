@@ -61,7 +61,13 @@ def decode_body(body: bytes | str) -> Body:
 
 
 def entry(
-    state: DeskState, given: Input, decision: Decision, seq: int, now_ns: int
+    state: DeskState,
+    given: Input,
+    decision: Decision,
+    seq: int,
+    now_ns: int,
+    *,
+    urgent: bool = True,
 ) -> JournalEntry:
     """Return the journal entry of a decision whose events the state has folded."""
     touched = _Touched(state)
@@ -82,6 +88,7 @@ def entry(
         positions=tuple((key, state.positions[key]) for key in touched.positions),
         holdings=tuple((key, state.holdings[key]) for key in touched.holdings),
         singletons=tuple(touched.singletons()),
+        urgent=urgent,
     )
 
 

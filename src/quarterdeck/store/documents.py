@@ -79,6 +79,7 @@ def entry_rows(entry: JournalEntry, epoch: int, prev_hash: bytes, token: object)
         singletons=tuple(
             SingletonRow(name=name, doc=doc.decode(), seq=seq) for name, doc in entry.singletons
         ),
+        urgent=entry.urgent,
         token=token,
     )
 

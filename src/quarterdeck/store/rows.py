@@ -137,6 +137,8 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
     positions: tuple[PositionRow, ...] = ()
     holdings: tuple[HoldingRow, ...] = ()
     singletons: tuple[SingletonRow, ...] = ()
+    urgent: bool = True
+    """Whether anybody waits for it; what nobody waits for may ride with the next entry."""
     token: object = None
     """Whatever the caller wants to have back with the commit."""
 

@@ -7,6 +7,7 @@ knows whether the batch is durable, and only reading the database again can tell
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -21,6 +22,8 @@ from quarterdeck.telemetry.crash import reached
 BATCH_MAX: Final = 500
 CAPACITY: Final = 5_000
 COMMIT_TIMEOUT_S: Final = 30.0
+LINGER_S: Final = 0.005
+"""How long entries that nobody waits for may wait for others."""
 
 type OnCommitted = Callable[[Sequence[Entry]], None]
 type OnFailed = Callable[[BaseException], None]
@@ -99,6 +102,7 @@ class Writer:
         self._batch_max = batch_max
         self._commit_timeout_s = commit_timeout_s
         self._waiting: deque[Entry] = deque()
+        self._urgent = False
         self._wake = asyncio.Event()
         self._closing = False
         self._failed = False
@@ -118,6 +122,7 @@ class Writer:
         if self._failed or self._closing or len(self._waiting) >= self._capacity:
             return False
         self._waiting.append(entry)
+        self._urgent = self._urgent or entry.urgent
         self._wake.set()
         return True
 
@@ -147,6 +152,7 @@ class Writer:
                         return
                     self._wake.clear()
                     await self._wake.wait()
+                await self._linger()
                 entries = self._take()
                 reached("writer_before_commit")
                 async with asyncio.timeout(self._commit_timeout_s):
@@ -159,9 +165,23 @@ class Writer:
             self._fail(error)
             raise
 
+    async def _linger(self) -> None:
+        """Wait a moment for company when nobody waits for what is queued.
+
+        At a few hundred orders a second this halves the flushes: an order's acknowledgement is
+        written with the next order, which then does not wait behind it.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while not (self._urgent or self._closing or len(self._waiting) >= self._batch_max):
+                    self._wake.clear()
+                    await self._wake.wait()
+
     def _take(self) -> list[Entry]:
         count = min(len(self._waiting), self._batch_max)
-        return [self._waiting.popleft() for _ in range(count)]
+        entries = [self._waiting.popleft() for _ in range(count)]
+        self._urgent = any(entry.urgent for entry in self._waiting)
+        return entries
 
     def _fail(self, error: BaseException) -> None:
         if self._failed:

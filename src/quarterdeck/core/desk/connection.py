@@ -18,6 +18,9 @@ SNAPSHOT_AGAIN_NS = 2_000_000_000
 RECONCILE_EVERY_NS = 10_000_000_000
 """While the gate is open, the account is compared with its venue this often."""
 
+RECONCILE_PER_ORDER_NS = 2_000_000
+"""And this much more rarely for each order in memory: comparing ten thousand takes a while."""
+
 
 def connected(draft: Draft, fact: facts.GatewayConnected) -> None:
     """Take note of a gateway, shut its account's gate and begin to reconcile."""
@@ -63,5 +66,7 @@ def ask_snapshot(draft: Draft, name: str) -> None:
     if account is None or not account.connected:
         return
     draft.ask(RequestSnapshot(account=name, trades_from_ns=account.trades_from_ns))
-    wait_ns = RECONCILE_EVERY_NS if account.gate_open else SNAPSHOT_AGAIN_NS
+    wait_ns = SNAPSHOT_AGAIN_NS
+    if account.gate_open:
+        wait_ns = RECONCILE_EVERY_NS + RECONCILE_PER_ORDER_NS * len(draft.state.children)
     draft.ask(WakeAccount(at_ns=draft.now_ns + wait_ns, account=name))
