@@ -132,7 +132,7 @@ async def measure(dsn: str, folder: Path) -> list[tuple[str, ...]]:
 
     began = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-c", "import quarterdeck.desk.desk, quarterdeck.store.session"],
+        [sys.executable, "-c", "import quarterdeck.app.live"],
         check=True,
     )
     import_s = time.perf_counter() - began

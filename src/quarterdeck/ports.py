@@ -14,6 +14,7 @@ from quarterdeck.core.model.child import ChildOrder
 from quarterdeck.core.model.facts import Fact, Trade
 from quarterdeck.core.model.holding import Holding
 from quarterdeck.core.model.intents import QueryChild, RequestSnapshot, SendCancel, SendChild
+from quarterdeck.core.model.limits import InstrumentLimits, TradingState
 from quarterdeck.core.model.market import MarketView
 from quarterdeck.core.model.order import ParentOrder
 from quarterdeck.core.model.position import Position
@@ -53,6 +54,15 @@ class GatewayListener(Protocol):
     def on_view(self, account: str, view: MarketView) -> None:
         """Take the newest cut of a book."""
         ...
+
+
+class Switches(Struct, frozen=True, kw_only=True):
+    """The desk-wide singletons that are not maps of their own."""
+
+    trading_state: TradingState
+    limits: dict[str, InstrumentLimits]
+    halted: dict[str, Reason]
+    """By `account|instrument`."""
 
 
 class Fill(Struct, frozen=True, kw_only=True, gc=False):

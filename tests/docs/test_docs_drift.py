@@ -35,8 +35,8 @@ _CODE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"!?\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 _PATH = re.compile(r"[A-Za-z0-9_.*\-]+(/[A-Za-z0-9_.*\-]+)*/?")
-# The lookbehind keeps `…/docs/work/…` and the like of other projects out.
-_MACHINE = re.compile(r"(?<![\w.])/" + r"(?:root|home|Users|work)(?:/|\b)")
+# The lookbehind keeps folders of those names inside a project out.
+_MACHINE = re.compile(r"(?<![\w.])/" + r"(?:root|home|Users)(?:/|\b)")
 
 
 def read(path: Path) -> str:
@@ -230,7 +230,7 @@ def test_machine_paths_are_seen():
     slash = "/"
     assert _MACHINE.search(f"see {slash}home{slash}someone{slash}main")
     assert _MACHINE.search(f"in {slash}root{slash}.pyenv")
-    assert not _MACHINE.search("tests/work/flow and docs/root/x")
+    assert not _MACHINE.search("tests/home/flow and docs/root/x")
 
 
 def test_tables_are_read_by_their_header():

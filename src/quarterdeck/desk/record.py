@@ -13,10 +13,8 @@ from quarterdeck.core.desk.draft import Decision
 from quarterdeck.core.desk.state import AssetKey, DeskState, PositionKey, position_key
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model.facts import Trade
-from quarterdeck.core.model.limits import InstrumentLimits, TradingState
 from quarterdeck.core.model.market import encode_view, view_hash
-from quarterdeck.core.model.reasons import Reason
-from quarterdeck.ports import Fill, JournalEntry
+from quarterdeck.ports import Fill, JournalEntry, Switches
 
 _encoder = msgspec.json.Encoder()
 
@@ -28,15 +26,6 @@ class Body(Struct, frozen=True, kw_only=True):
     events: tuple[ev.Event, ...]
     views: tuple[str, ...]
     """Hashes, in hexadecimal, of the market views that the decision looked at."""
-
-
-class Switches(Struct, frozen=True, kw_only=True):
-    """The desk-wide singletons that are not maps of their own."""
-
-    trading_state: TradingState
-    limits: dict[str, InstrumentLimits]
-    halted: dict[str, Reason]
-    """By `account|instrument`."""
 
 
 SWITCHES = "switches"

@@ -4,17 +4,15 @@ from collections import defaultdict
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from quarterdeck.core.desk.state import AssetKey, DeskState
 from quarterdeck.core.model.account import AccountState
 from quarterdeck.core.model.child import ChildOrder
 from quarterdeck.core.model.decimals import ZERO, add
 from quarterdeck.core.model.instrument import Instrument
-from quarterdeck.core.model.limits import InstrumentLimits, TradingState
 from quarterdeck.core.model.order import ParentOrder
-from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.risk.reserve import held_by
+from quarterdeck.ports import Switches
 from quarterdeck.store import documents
 from quarterdeck.store.connection import Connection
 from quarterdeck.store.recovery import LiveState, Orders
@@ -24,14 +22,6 @@ EXTERNAL_TRADES: Final = """
 SELECT account, instrument, trade_id, at_ns FROM fills
 WHERE desk_id = $1 AND operation_id IS NULL AND at_ns >= $2
 """
-
-
-class Switches(Struct, frozen=True, kw_only=True):
-    """The desk-wide singletons, as `desk.record` writes them."""
-
-    trading_state: TradingState
-    limits: dict[str, InstrumentLimits]
-    halted: dict[str, Reason]
 
 
 _switches: Final = msgspec.json.Decoder(Switches)

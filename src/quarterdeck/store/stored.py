@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from quarterdeck.core.model.account import AccountState
 from quarterdeck.core.model.instrument import Instrument
-from quarterdeck.ports import Fill
+from quarterdeck.ports import Fill, Switches
 from quarterdeck.store import documents
 from quarterdeck.store.connection import Connection
-from quarterdeck.store.memory import Switches, stored_orders
+from quarterdeck.store.memory import stored_orders
 from quarterdeck.store.records import rows, select
 from quarterdeck.store.recovery import load_orders
 from quarterdeck.store.rows import FillRow, HoldingRow, PositionRow, SingletonRow
