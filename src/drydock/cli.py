@@ -87,6 +87,7 @@ async def _serve(config: Config) -> int:
     line = {
         "event": "listening",
         "venue": config.venue,
+        "description": config.description,
         "url": f"http://{config.host}:{server.port}",
         "ws": f"ws://{config.host}:{server.port}/ws",
         "incarnation": host.incarnation,

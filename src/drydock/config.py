@@ -25,6 +25,7 @@ type Millis = Annotated[int, Meta(ge=0, le=60_000)]
 type Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:@-]{1,64}$")]
 
 TOKEN_CHARS_MIN: Final = 16
+SIZE_FACTOR_MAX: Final = 1000
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -79,6 +80,11 @@ class AccountConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class ManualFeed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="manual"):
     """The market is set over HTTP; made for tests."""
 
+    @property
+    def origin(self) -> str:
+        """Where the prices come from, in words."""
+        return "set by hand"
+
 
 class Timed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A feed that runs along the clock."""
@@ -109,6 +115,68 @@ class RecordedFeed(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """Venue symbol to recorded key, `BTC-USDT = "BINANCE-SPOT:SPOT_PAIR:BTC-USDT"`."""
     loop: bool = True
 
+    @property
+    def origin(self) -> str:
+        """Where the prices come from, in words."""
+        return f"recorded, {', '.join(sorted(self.instruments.values()))} of {self.day}"
+
+
+class RecordedSteps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The price and size steps a recording was made in, where the instrument's own differ."""
+
+    tick_px: Decimal
+    lot_qty: Decimal
+
+
+class DerivedFeed(
+    RecordedFeed, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="derived"
+):
+    """Another venue for a recorded product: the recording, late, askew and with other depth."""
+
+    seed: int
+    latency_ms: Millis = 0
+    """How much later than the recording this venue shows the same moment."""
+    skew_ticks_max: Annotated[int, Meta(ge=0, le=10_000)] = 3
+    """How far prices stray from the recorded ones, in ticks of this venue."""
+    skew_reversion_ms: Annotated[int, Meta(ge=2_000, le=3_600_000)] = 10_000
+    """Data time in which a skew decays to about a third."""
+    size_factor: Decimal = Decimal(1)
+    """Sizes here over recorded sizes, in the quantities of each."""
+    size_noise_percent: Annotated[int, Meta(ge=0, le=90)] = 20
+    """How far one level or trade strays from `size_factor`."""
+    thin_levels_percent: Annotated[int, Meta(ge=0, le=90)] = 10
+    """Share of recorded price levels where nobody quotes here."""
+    thin_trades_percent: Annotated[int, Meta(ge=0, le=100)] = 50
+    """Share of recorded trades that do not happen here."""
+    sources: dict[str, RecordedSteps] = {}
+    """By venue symbol; a symbol left out was recorded in its own tick and lot."""
+
+    @property
+    def origin(self) -> str:
+        """Where the prices come from, in words."""
+        keys = ", ".join(sorted(self.instruments.values()))
+        return f"synthetic, derived from {keys} of {self.day}, seed {self.seed}"
+
+    def require_sane(self) -> None:
+        """Check what the types do not say.
+
+        Raises:
+            ValueError: naming the field and what is allowed.
+        """
+        if not self.size_factor.is_finite() or not 0 < self.size_factor <= SIZE_FACTOR_MAX:
+            raise ValueError(
+                f"size_factor {self.size_factor} must be above 0 and at most {SIZE_FACTOR_MAX}"
+            )
+        for symbol, steps in self.sources.items():
+            if symbol not in self.instruments:
+                raise ValueError(
+                    f"sources: {symbol} is not among {', '.join(sorted(self.instruments))}"
+                )
+            for field in ("tick_px", "lot_qty"):
+                step: Decimal = getattr(steps, field)
+                if not step.is_finite() or step <= 0:
+                    raise ValueError(f"sources {symbol}: {field} {step} must be positive")
+
 
 class SyntheticMarket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one made-up market looks."""
@@ -131,6 +199,11 @@ class SyntheticFeed(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True
     levels: Annotated[int, Meta(ge=1, le=500)] = 20
     interval_ms: Annotated[int, Meta(ge=1, le=60_000)] = 100
 
+    @property
+    def origin(self) -> str:
+        """Where the prices come from, in words."""
+        return f"synthetic, made up, seed {self.seed}"
+
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One simulated venue."""
@@ -140,7 +213,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Relative to the configuration file's folder."""
     instruments: Annotated[list[InstrumentSpec], Meta(min_length=1)]
     accounts: Annotated[list[AccountConfig], Meta(min_length=1)]
-    feed: ManualFeed | RecordedFeed | SyntheticFeed
+    feed: ManualFeed | RecordedFeed | DerivedFeed | SyntheticFeed
     admin_token: str | None = None
     admin_token_env: str | None = None
     host: str = "127.0.0.1"
@@ -150,6 +223,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Listening beyond loopback must be said: there is no TLS here."""
     send_queue_max: Count = 4096
     """Messages waiting for one client before it is disconnected."""
+
+    @property
+    def description(self) -> str:
+        """What this venue is and where its prices come from; never says real of what is not."""
+        return f"{self.venue}, simulated; market {self.feed.origin}"
 
     def admin_secret(self) -> str:
         """Return the token of the admin routes."""
@@ -223,6 +301,8 @@ def _check_feed(config: Config) -> None:
     if isinstance(feed, ManualFeed):
         return
     _try("feed", feed.pace)
+    if isinstance(feed, DerivedFeed):
+        _try("feed", feed.require_sane)
     named = set(feed.instruments if isinstance(feed, RecordedFeed) else feed.markets)
     symbols = {spec.symbol for spec in config.instruments}
     if named != symbols:

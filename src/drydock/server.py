@@ -116,6 +116,7 @@ class Server:
         return _json(
             {
                 "venue": self._host.config.venue,
+                "description": self._host.config.description,
                 "incarnation": self._host.incarnation,
                 "now_ns": self._host.tick(),
                 "markets": {symbol: book.seen for symbol, book in books.items()},

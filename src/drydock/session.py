@@ -70,6 +70,7 @@ class Session:
                     "stream": "hello",
                     "protocol": pt.VERSION,
                     "venue": self._host.config.venue,
+                    "description": self._host.config.description,
                     "incarnation": self._host.incarnation,
                     "now_ns": self._host.tick(),
                 }

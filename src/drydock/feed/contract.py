@@ -24,3 +24,18 @@ class Feed(Protocol):
             epoch_ns: Wall time at which the feed started, for feeds whose data has no time.
             from_ns: Data time since then.
         """
+
+
+class Tape(Protocol):
+    """One instrument's part of a recording, in microseconds of the recorder's clock."""
+
+    first_us: int
+    last_us: int
+
+    def play(self, start_us: int, number: int) -> Iterator[TimedInput]:
+        """Yield one pass in time order, in nanoseconds since `start_us`.
+
+        Args:
+            start_us: The recorder's time that counts as zero.
+            number: How often the recording was played before; trade ids differ by it.
+        """

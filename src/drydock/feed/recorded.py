@@ -6,6 +6,8 @@ there, else from `book_snapshot_5` (best five, so the rest is unknown); trades f
 
 Rows are ordered by `local_timestamp`, when the recorder saw them; that is the order a client lived
 through, and the replay runs along it. `ts_ns` of an input is the exchange's own `timestamp`.
+
+A derived feed is played from here too: each tape is wrapped by one that distorts it.
 """
 
 import heapq
@@ -18,11 +20,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from drydock.config import RecordedFeed
+from drydock.config import DerivedFeed, RecordedFeed, RecordedSteps
 from drydock.core.inputs import BookUpdate, Level, PublicTrade
 from drydock.core.instrument import Instrument
 from drydock.core.orders import Side
-from drydock.feed.contract import TimedInput
+from drydock.feed.contract import Tape, TimedInput
+from drydock.feed.derived import DerivedTape
 from drydock.feed.enter import enter_at
 
 _BATCH_ROWS: Final = 8192
@@ -30,6 +33,8 @@ _SNAPSHOT_LEVELS: Final = 5
 _TIMES: Final = ["timestamp", "local_timestamp"]
 _LOT_SLACK: Final = 1e-6
 """Part of a lot by which a recorded size may miss a whole number in binary."""
+_TICK_SLACK: Final = 1e-3
+"""Part of a tick by which a recorded price may miss a whole number in binary."""
 
 
 class RecordingError(Exception):
@@ -45,12 +50,12 @@ class Recorded:
 
     def __init__(self, config: RecordedFeed, instruments: dict[str, Instrument]) -> None:
         self.name = f"recorded {config.day} {sorted(config.instruments.items())} {config.speed}"
+        self._lag_ns = 0
+        if isinstance(config, DerivedFeed):
+            self.name = f"synthetic, derived from {self.name}, seed {config.seed}"
+            self._lag_ns = config.latency_ms * 1_000_000
         self._loop = config.loop
-        day = Path(config.folder) / "raw_tick_data" / "by_date" / f"day-{config.day}"
-        self._tapes = [
-            _Tape(day, config.instruments[symbol], instrument)
-            for symbol, instrument in instruments.items()
-        ]
+        self._tapes = [_tape(config, instrument) for instrument in instruments.values()]
         self._start_us = min(tape.first_us for tape in self._tapes)
         self.span_ns = (max(tape.last_us for tape in self._tapes) - self._start_us + 1) * 1000
         """How long one pass over the recording takes, in data time."""
@@ -58,6 +63,11 @@ class Recorded:
     def play(self, epoch_ns: int, from_ns: int) -> Iterator[TimedInput]:
         """Yield the recording, over and over when looping. Its own times replace `epoch_ns`."""
         del epoch_ns
+        lag_ns = self._lag_ns
+        for at_ns, what in self._passes(max(from_ns - lag_ns, 0)):
+            yield at_ns + lag_ns, what
+
+    def _passes(self, from_ns: int) -> Iterator[TimedInput]:
         number, within_ns = divmod(from_ns, self.span_ns)
         if number and not self._loop:
             number, within_ns = 0, from_ns
@@ -76,10 +86,9 @@ class Recorded:
 class _Tape:
     """One instrument's files."""
 
-    def __init__(self, day: Path, key: str, instrument: Instrument) -> None:
-        self._instrument = instrument
-        spec = instrument.spec
-        self._tick, self._lot = float(spec.tick_px), float(spec.lot_qty)
+    def __init__(self, day: Path, key: str, symbol: str, steps: RecordedSteps) -> None:
+        self._symbol = symbol
+        self._tick, self._lot = float(steps.tick_px), float(steps.lot_qty)
         self._trades = _open(day, "trades", key)
         self._incremental = (day / "data_type-incremental_book_L2" / f"{key}.parquet").exists()
         kind = "incremental_book_L2" if self._incremental else "book_snapshot_5"
@@ -93,6 +102,22 @@ class _Tape:
         books = self._changes(start_us) if self._incremental else self._snapshots(start_us)
         streams = [_in_file_order(each) for each in (books, self._prints(start_us, number))]
         return heapq.merge(*streams, key=lambda timed: timed[0])
+
+    def require_tick(self, where: str) -> None:
+        """Check the first prices against the tick they are said to be recorded in.
+
+        Raises:
+            RecordingError: a price lies between two ticks.
+        """
+        batch = next(self._trades.iter_batches(batch_size=_BATCH_ROWS, columns=["price"]), None)
+        listed: list[Any] = [] if batch is None else batch.column("price").to_pylist()
+        for price in listed:
+            ticks = price / self._tick
+            if abs(ticks - round(ticks)) > _TICK_SLACK:
+                raise RecordingError(
+                    f"{where}: recorded price {price} is not a multiple of tick_px {self._tick};"
+                    " name the tick of the recording there"
+                )
 
     def _changes(self, start_us: int) -> Iterator[TimedInput]:
         """Yield one update per recorded message: rows that share time and snapshot flag."""
@@ -125,7 +150,7 @@ class _Tape:
         local_us, exchange_us, snapshot = key
         # A snapshot may be recorded as several messages; only its first wipes the book.
         return (local_us - start_us) * 1000, BookUpdate(
-            symbol=self._instrument.symbol,
+            symbol=self._symbol,
             ts_ns=exchange_us * 1000,
             bids=bids,
             asks=asks,
@@ -149,7 +174,7 @@ class _Tape:
             yield (
                 (local_us - start_us) * 1000,
                 BookUpdate(
-                    symbol=self._instrument.symbol,
+                    symbol=self._symbol,
                     ts_ns=exchange_us * 1000,
                     bids=levels[:half],
                     asks=levels[half:],
@@ -166,7 +191,7 @@ class _Tape:
             yield (
                 (local_us - start_us) * 1000,
                 PublicTrade(
-                    symbol=self._instrument.symbol,
+                    symbol=self._symbol,
                     ts_ns=exchange_us * 1000,
                     # A looped recording must not look like a repeated trade.
                     trade_id=f"{trade_id}-{number}" if number else trade_id,
@@ -193,6 +218,18 @@ class _Tape:
             values = pc.cast(lots, pa.int64())
         listed: list[Any] = values.to_pylist()
         return listed
+
+
+def _tape(config: RecordedFeed, instrument: Instrument) -> Tape:
+    symbol, spec = instrument.symbol, instrument.spec
+    day = Path(config.folder) / "raw_tick_data" / "by_date" / f"day-{config.day}"
+    own = RecordedSteps(tick_px=spec.tick_px, lot_qty=spec.lot_qty)
+    if not isinstance(config, DerivedFeed):
+        return _Tape(day, config.instruments[symbol], symbol, own)
+    steps = config.sources.get(symbol, own)
+    source = _Tape(day, config.instruments[symbol], symbol, steps)
+    source.require_tick(f"feed: sources {symbol}")
+    return DerivedTape(source, config, steps, instrument)
 
 
 def _in_file_order(events: Iterator[TimedInput]) -> Iterator[TimedInput]:
