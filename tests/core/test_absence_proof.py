@@ -6,7 +6,7 @@ import pytest
 from tests.core.desk_bench import GATEWAY_EPOCH, SECOND, START_NS, WINDOW_NS, Bench
 
 from quarterdeck.core.desk.facts import LOST_AFTER_NS, QUERIES_APART_NS
-from quarterdeck.core.desk.plan import ANSWER_WITHIN_NS, SEND_WITHIN_NS
+from quarterdeck.core.desk.release import ANSWER_WITHIN_NS, SEND_WITHIN_NS
 from quarterdeck.core.model.account import AbsenceProof
 from quarterdeck.core.model.facts import VenueStatus
 from quarterdeck.core.model.intents import QueryChild, SendChild, WakeChild

@@ -8,7 +8,7 @@ from tests.core.desk_bench import ACCOUNT, GATEWAY_EPOCH, INSTRUMENTS, SECOND, B
 
 from quarterdeck.core.desk.connection import RECONCILE_EVERY_NS, SNAPSHOT_AGAIN_NS
 from quarterdeck.core.desk.decide import AccountDue
-from quarterdeck.core.desk.plan import ANSWER_WITHIN_NS
+from quarterdeck.core.desk.release import ANSWER_WITHIN_NS
 from quarterdeck.core.model import facts
 from quarterdeck.core.model.account import AccountState
 from quarterdeck.core.model.intents import QueryChild, RequestSnapshot, SendChild, WakeAccount

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.core.desk_bench import ACCOUNT, INSTRUMENTS, SECOND, Bench
 
 from quarterdeck.core.desk.facts import LOST_AFTER_NS
-from quarterdeck.core.desk.plan import ANSWER_WITHIN_NS
+from quarterdeck.core.desk.release import ANSWER_WITHIN_NS
 from quarterdeck.core.desk.state import AssetKey, position_key
 from quarterdeck.core.model import facts
 from quarterdeck.core.model.facts import VenueStatus

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from tests.core.desk_bench import ACCOUNT, GATEWAY_EPOCH, LIMITS, SECOND, SPOT, Bench, terms
 
-from quarterdeck.core.desk.plan import ANSWER_WITHIN_NS, CANCEL_AGAIN_NS, SEND_WITHIN_NS
+from quarterdeck.core.desk.plan import CANCEL_AGAIN_NS
+from quarterdeck.core.desk.release import ANSWER_WITHIN_NS, SEND_WITHIN_NS
 from quarterdeck.core.desk.state import AssetKey
 from quarterdeck.core.model import commands as cmd
 from quarterdeck.core.model import facts

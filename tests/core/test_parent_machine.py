@@ -9,7 +9,13 @@ from tests.core.desk_bench import ACCOUNT, SPOT, Bench, terms
 
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model import order as orders
-from quarterdeck.core.model.order import DECISIONS, ENDS, IllegalDecision, ParentOrder
+from quarterdeck.core.model.order import (
+    DECISIONS,
+    ENDS,
+    IllegalDecision,
+    OpenChild,
+    ParentOrder,
+)
 from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.status import ParentStatus
 from quarterdeck.core.model.terms import OrderType, TimeInForce
@@ -43,17 +49,44 @@ def a_child(quantity: str = "4", number: int = 1) -> ev.ChildCreated:
     )
 
 
+def an_open_child(leaves: Decimal) -> OpenChild:
+    return OpenChild(account=ACCOUNT, leaves=leaves, px=D(100))
+
+
 def finished(status: ParentStatus) -> ev.ParentFinished:
     return ev.ParentFinished(operation_id="op", status=status, reason=Reason.COMPLETED)
 
 
 CANCEL: Final = ev.CancelRequested(operation_id="op", by="me", why="")
 REOPEN: Final = ev.ParentReopened(operation_id="op", child_no=1)
+AMEND: Final = ev.ParentAmended(
+    operation_id="op", terms=terms(quantity=D(12)), reserved_px=D(100), by="me"
+)
+ROUTED: Final = ev.SliceRouted(
+    operation_id="op",
+    quantity=D(1),
+    mid_px=None,
+    legs=(),
+    alternatives=(),
+    cost_bps=None,
+    single_bps=None,
+)
+HELD: Final = ev.ParentHeld(operation_id="op", reason=Reason.STREAM_STALE, detail="why")
 
 LEGAL: Final = {
     (S.WORKING, "child"): S.WORKING,
     (S.WORKING, "cancel"): S.CANCELING,
+    (S.PAUSED, "cancel"): S.CANCELING,
+    (S.WORKING, "amend"): S.WORKING,
+    (S.PAUSED, "amend"): S.PAUSED,
+    (S.WORKING, "pause"): S.PAUSED,
+    (S.PAUSED, "resume"): S.WORKING,
+    (S.WORKING, "expire"): S.CANCELING,
+    (S.PAUSED, "expire"): S.CANCELING,
+    (S.WORKING, "hold"): S.WORKING,
+    (S.WORKING, "route"): S.WORKING,
     (S.WORKING, "finish"): S.FILLED,
+    (S.PAUSED, "finish"): S.FILLED,
     (S.CANCELING, "finish"): S.FILLED,
     (S.FILLED, "reopen"): S.CANCELING,
     (S.CANCELED, "reopen"): S.CANCELING,
@@ -65,6 +98,12 @@ DECISION: Final = {
     "cancel": CANCEL,
     "finish": finished(S.FILLED),
     "reopen": REOPEN,
+    "amend": AMEND,
+    "pause": ev.ParentPaused(operation_id="op", by="me", why=""),
+    "resume": ev.ParentResumed(operation_id="op", by="me"),
+    "expire": ev.ParentExpiring(operation_id="op", by=None, why="late"),
+    "hold": HELD,
+    "route": ROUTED,
 }
 
 
@@ -81,13 +120,7 @@ def test_every_status_against_every_decision(status: ParentStatus, what: str) ->
 
 
 def test_the_table_and_this_test_list_the_same_pairs() -> None:
-    kinds = {
-        "child": ev.ChildCreated,
-        "cancel": ev.CancelRequested,
-        "finish": ev.ParentFinished,
-        "reopen": ev.ParentReopened,
-    }
-    assert {(status, kinds[what]) for status, what in LEGAL} == set(DECISIONS)
+    assert {(status, type(DECISION[what])) for status, what in LEGAL} == set(DECISIONS)
 
 
 @pytest.mark.parametrize("end", list(S))
@@ -120,7 +153,8 @@ def test_a_parent_finishes_only_as_an_end(end: ParentStatus) -> None:
 def test_nothing_is_sent_beyond_available(
     filled: str, out: dict[int, Decimal], quantity: str, number: int, *, legal: bool
 ) -> None:
-    parent = a_parent(filled=D(filled), open_children=out, children=len(out))
+    open_children = {no: an_open_child(leaves) for no, leaves in out.items()}
+    parent = a_parent(filled=D(filled), open_children=open_children, children=len(out))
     event = a_child(quantity, number)
     if not legal:
         with pytest.raises(IllegalDecision):
@@ -133,7 +167,7 @@ def test_nothing_is_sent_beyond_available(
 
 def test_a_parent_with_something_out_does_not_finish() -> None:
     with pytest.raises(IllegalDecision):
-        orders.apply(a_parent(open_children={1: D(1)}), finished(S.CANCELED), NOW_NS)
+        orders.apply(a_parent(open_children={1: an_open_child(D(1))}), finished(S.CANCELED), NOW_NS)
 
 
 @pytest.mark.parametrize("status", list(S))

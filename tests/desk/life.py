@@ -12,6 +12,7 @@ from tests.desk.paper import (
 )
 
 from quarterdeck.app.journal_check import check_journal
+from quarterdeck.app.journal_replay import replay_database
 from quarterdeck.desk.desk import Desk
 from quarterdeck.desk.emergency import EmergencyFile
 from quarterdeck.store import session
@@ -64,9 +65,15 @@ class Life:
 
 
 async def assert_journal_true(dsn: str) -> int:
-    """Verify the chain, fold the journal and compare it with the tables; return its length."""
+    """Verify the chain, fold the journal, compare it with the tables and decide it all again.
+
+    Returns its length.
+    """
     report = await check_journal(dsn, "desk")
     assert report.chain.ok, report.chain
     assert report.tables is not None
     assert report.tables.ok, report.tables.mismatches
+    result = (await replay_database(dsn, "desk", decide_again=True)).result
+    assert not result.problems(), "\n".join(result.problems())
+    assert (result.decided, result.other_form) == (report.chain.rows, 0)
     return report.chain.rows

@@ -32,7 +32,7 @@ async def test_an_order_is_durable_filled_and_there_after_a_restart(dsn, tmp_pat
     two = await Life(dsn, venue, tmp_path, "two").begin()
     assert two.desk.epoch == one.desk.epoch + 1
     assert two.parent("op-1").filled == Decimal("0.04")
-    assert two.parent("op-1").open_children == {1: Decimal("0.06")}
+    assert two.parent("op-1").open_children[1].leaves == Decimal("0.06")
     assert await two.desk.execute(an_order("op-1")) is None, "a repeat is the same order"
     other = await two.desk.execute(an_order("op-1", quantity=Decimal("0.2")))
     assert other is None, "same hash given: the body hash is what tells bodies apart"

@@ -186,7 +186,7 @@ class OrderMachine(RuleBasedStateMachine):
             most = max(order.quantity, order.happened_qty)
             assert parent.exposed + parent.filled <= most
             assert most == order.quantity or order.overfilled
-            assert all(leaves > 0 for leaves in parent.open_children.values())
+            assert all(child.leaves > 0 for child in parent.open_children.values())
 
     @invariant()
     def parent_and_child_agree(self) -> None:

@@ -215,7 +215,8 @@ class Auditor:
         filled = sum((child.filled for child in children), Decimal(0))
         self.require(filled == parent.filled, f"I6: children of {parent.id} filled {filled}")
         leaves = {child.child_no: child.leaves for child in children if child.leaves}
-        self.require(leaves == parent.open_children, f"I6: {parent.id} {leaves}")
+        out_now = {no: child.leaves for no, child in parent.open_children.items()}
+        self.require(leaves == out_now, f"I6: {parent.id} {leaves}")
 
     def _check_child(self, child: ChildOrder) -> None:
         name = child.client_order_id

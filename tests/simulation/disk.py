@@ -11,17 +11,15 @@ from collections.abc import Callable
 import msgspec
 from tests.simulation.world import MS, Crashed, Process, World
 
-from quarterdeck.core.desk.fold import apply
+from quarterdeck.core.desk.fold import apply, derive_reservations
 from quarterdeck.core.desk.state import AssetKey, DeskState, PositionKey
 from quarterdeck.core.model.account import AccountState
 from quarterdeck.core.model.child import ChildOrder
-from quarterdeck.core.model.decimals import ZERO, add
 from quarterdeck.core.model.holding import Holding
 from quarterdeck.core.model.instrument import Instrument
 from quarterdeck.core.model.order import ParentOrder
 from quarterdeck.core.model.position import Position
 from quarterdeck.core.model.reasons import Reason
-from quarterdeck.core.risk.reserve import held_by
 from quarterdeck.desk.record import ACCOUNT, INSTRUMENT, SWITCHES, Switches, decode_body
 from quarterdeck.ports import Fill, JournalEntry
 
@@ -57,8 +55,11 @@ class Disk:
         """Make one entry durable."""
         self.entries.append(entry)
         for parent in entry.parents:
+            # A start reads orders by when they were last touched, not by when they began.
+            self.parents.pop(parent.id, None)
             self.parents[parent.id] = parent
         for child in entry.children:
+            self.children.pop(child.client_order_id, None)
             self.children[child.client_order_id] = child
             self.created_by.setdefault(child.client_order_id, epoch)
         for fill in entry.fills:
@@ -106,7 +107,7 @@ class Disk:
             if fill.operation_id is None:
                 key = (account_name, instrument_id, trade_id)
                 state.external_trades[key] = fill.trade.at_ns
-        reserve(state)
+        derive_reservations(state)
         return state
 
     def orders(
@@ -132,15 +133,6 @@ class Disk:
         for key, why in switches.halted.items():
             account, _, instrument = key.partition("|")
             state.halted[account, instrument] = Reason(why)
-
-
-def reserve(state: DeskState) -> None:
-    """Derive the reservations of a state that was loaded, not folded."""
-    for parent in state.parents.values():
-        held = held_by(parent, state.instruments[parent.terms.instrument])
-        if held is not None:
-            key = AssetKey(parent.terms.account, held[0])
-            state.reserved[key] = add(state.reserved.get(key, ZERO), held[1])
 
 
 class DiskJournal:

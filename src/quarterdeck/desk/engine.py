@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from quarterdeck.core.desk import names
-from quarterdeck.core.desk.decide import AccountDue, ChildDue, Input, decide
+from quarterdeck.core.desk.decide import AccountDue, ChildDue, Input, ParentDue, decide
 from quarterdeck.core.desk.draft import Decision
 from quarterdeck.core.desk.fold import apply
 from quarterdeck.core.desk.state import DeskState
@@ -51,7 +51,7 @@ OVERLOADED = Refused(
 
 type Reply = Callable[[Decision], None]
 
-CHILD, ACCOUNT = "child:", "account:"
+CHILD, PARENT, ACCOUNT = "child:", "parent:", "account:"
 
 
 class Watcher(Protocol):
@@ -111,6 +111,8 @@ class Engine:
         for parent in self.state.parents.values():
             if not parent.status.is_live:
                 self._finished.append((self._clock.now_ns(), parent.id))
+            else:
+                self.wakes.ask(PARENT + parent.id, self._clock.now_ns())
         for child in self.state.children.values():
             if child.status.is_live:
                 self.wakes.ask(CHILD + child.client_order_id, self._clock.now_ns())
@@ -152,6 +154,8 @@ class Engine:
         for subject in self.wakes.take_due(self._clock.now_ns()):
             if subject.startswith(CHILD):
                 self.handle(ChildDue(client_order_id=subject.removeprefix(CHILD)))
+            elif subject.startswith(PARENT):
+                self.handle(ParentDue(operation_id=subject.removeprefix(PARENT)))
             else:
                 self.handle(AccountDue(account=subject.removeprefix(ACCOUNT)))
         self._evict()
@@ -244,6 +248,8 @@ class Engine:
                 self._gateways.send(intent)
             case todo.WakeChild():
                 self.wakes.ask(CHILD + intent.client_order_id, intent.at_ns)
+            case todo.WakeParent():
+                self.wakes.ask(PARENT + intent.operation_id, intent.at_ns)
             case todo.WakeAccount():
                 self.wakes.ask(ACCOUNT + intent.account, intent.at_ns)
             case todo.Alert():

@@ -108,7 +108,17 @@ class _Touched:
         match event:
             case ev.ParentAccepted() | ev.ParentDenied():
                 self.parents[event.terms.operation_id] = None
-            case ev.CancelRequested() | ev.ParentFinished() | ev.ParentReopened():
+            case (
+                ev.CancelRequested()
+                | ev.ParentAmended()
+                | ev.ParentPaused()
+                | ev.ParentResumed()
+                | ev.ParentExpiring()
+                | ev.ParentHeld()
+                | ev.SliceRouted()
+                | ev.ParentFinished()
+                | ev.ParentReopened()
+            ):
                 self.parents[event.operation_id] = None
             case ev.ExternalFill():
                 self._trade(event.trade, None)

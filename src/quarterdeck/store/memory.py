@@ -5,13 +5,12 @@ from typing import Final
 
 import msgspec
 
-from quarterdeck.core.desk.state import AssetKey, DeskState
+from quarterdeck.core.desk.fold import derive_reservations
+from quarterdeck.core.desk.state import DeskState
 from quarterdeck.core.model.account import AccountState
 from quarterdeck.core.model.child import ChildOrder
-from quarterdeck.core.model.decimals import ZERO, add
 from quarterdeck.core.model.instrument import Instrument
 from quarterdeck.core.model.order import ParentOrder
-from quarterdeck.core.risk.reserve import held_by
 from quarterdeck.ports import Switches
 from quarterdeck.store import documents
 from quarterdeck.store.connection import Connection
@@ -38,7 +37,7 @@ async def rebuild(connection: Connection, desk_id: str, live: LiveState) -> Desk
         state.admit(parent, children)
     state.positions.update(documents.position_of(row) for row in live.positions)
     state.holdings.update(documents.holding_of(row) for row in live.holdings)
-    _reserve(state)
+    derive_reservations(state)
     since_ns = min((a.trades_from_ns for a in state.accounts.values()), default=0)
     for record in await connection.fetch(EXTERNAL_TRADES, desk_id, since_ns):
         state.external_trades[record[0], record[1], record[2]] = record[3]
@@ -74,12 +73,3 @@ def _admit_singleton(state: DeskState, row: SingletonRow) -> None:
                 state.halted[account, instrument] = why
         case _:
             raise ValueError(f"the database holds a singleton {row.name!r} of an unknown kind")
-
-
-def _reserve(state: DeskState) -> None:
-    for parent in state.parents.values():
-        instrument = state.instruments.get(parent.terms.instrument)
-        held = held_by(parent, instrument) if instrument is not None else None
-        if held is not None:
-            key = AssetKey(parent.terms.account, held[0])
-            state.reserved[key] = add(state.reserved.get(key, ZERO), held[1])

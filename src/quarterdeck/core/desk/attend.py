@@ -7,7 +7,8 @@ case. It keeps no plan: whatever it asks for, it also asks to be woken to look a
 from typing import Final
 
 from quarterdeck.core.desk.draft import Draft
-from quarterdeck.core.desk.plan import ANSWER_WITHIN_NS, CANCEL_AGAIN_NS, ask_cancel
+from quarterdeck.core.desk.plan import CANCEL_AGAIN_NS, ask_cancel
+from quarterdeck.core.desk.release import ANSWER_WITHIN_NS
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model.child import ChildOrder
 from quarterdeck.core.model.intents import QueryChild, RequestSnapshot, WakeChild

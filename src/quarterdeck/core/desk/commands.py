@@ -2,6 +2,7 @@
 
 from quarterdeck.core.desk.draft import Draft
 from quarterdeck.core.desk.plan import ask_cancel, cancel_child, children_of, plan
+from quarterdeck.core.desk.refusals import finished, no_such_order
 from quarterdeck.core.model import commands as cmd
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model.ids import client_order_id
@@ -14,13 +15,9 @@ def cancel(draft: Draft, command: cmd.CancelOrder | cmd.ImportEmergency) -> Refu
     """Stop a parent and ask for the end of its children; asking again repeats the asking."""
     parent = draft.state.parents.get(command.operation_id)
     if parent is None:
-        return _no_such(command.operation_id)
+        return no_such_order(command.operation_id)
     if not parent.status.is_live:
-        return Refused(
-            code=Reason.ALREADY_FINISHED,
-            field="operation_id",
-            text=f"order {parent.id} is {parent.status}",
-        )
+        return finished(parent)
     if parent.status is ParentStatus.CANCELING:
         for child in children_of(draft, parent):
             ask_cancel(draft, child)
@@ -36,7 +33,7 @@ def cancel(draft: Draft, command: cmd.CancelOrder | cmd.ImportEmergency) -> Refu
 def resolve(draft: Draft, command: cmd.ResolveChild) -> Refused | None:
     """Settle a child's unknown outcome by a person's evidence."""
     if command.operation_id not in draft.state.parents:
-        return _no_such(command.operation_id)
+        return no_such_order(command.operation_id)
     name = client_order_id(command.operation_id, command.child_no)
     child = draft.state.children.get(name)
     if child is None:
@@ -81,20 +78,13 @@ def kill(draft: Draft, command: cmd.Kill) -> None:
     """Halt, and cancel all that lives. Asking again repeats the cancels."""
     halted = cmd.SetTradingState(state=TradingState.HALTED, by=command.by, why=command.why)
     set_trading_state(draft, halted)
-    for parent in tuple(draft.state.parents.values()):
-        if parent.status.is_live:
-            cancel(draft, cmd.CancelOrder(operation_id=parent.id, by=command.by, why=command.why))
+    live = [parent for parent in draft.state.parents.values() if parent.status.is_live]
+    # By age: memory holds orders in another order after a start, and decisions must not follow it.
+    for parent in sorted(live, key=lambda parent: (parent.created_ns, parent.id)):
+        cancel(draft, cmd.CancelOrder(operation_id=parent.id, by=command.by, why=command.why))
 
 
 def set_limits(draft: Draft, command: cmd.SetLimits) -> None:
     """Replace the limits of all instruments."""
     if command.limits != draft.state.limits:
         draft.emit(ev.LimitsSet(limits=command.limits, by=command.by))
-
-
-def _no_such(operation_id: str) -> Refused:
-    return Refused(
-        code=Reason.UNKNOWN_ORDER,
-        field="operation_id",
-        text=f"no order has the operation_id {operation_id}",
-    )

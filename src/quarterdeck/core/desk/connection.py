@@ -39,9 +39,13 @@ def connected(draft: Draft, fact: facts.GatewayConnected) -> None:
             trades_from_ns=before.trades_from_ns if before is not None else draft.now_ns,
         )
     )
-    for child in tuple(draft.state.children.values()):
-        if child.account != fact.account or not child.status.is_live:
-            continue
+    live = [
+        child
+        for child in draft.state.children.values()
+        if child.account == fact.account and child.status.is_live
+    ]
+    # By age: memory holds orders in another order after a start, and decisions must not follow it.
+    for child in sorted(live, key=lambda child: (child.created_ns, child.client_order_id)):
         dead_run = child.gateway_epoch < fact.gateway_epoch
         doubtful = child.status in {ChildStatus.IN_FLIGHT, ChildStatus.UNKNOWN}
         if dead_run and doubtful and child.held_until_ns is None:

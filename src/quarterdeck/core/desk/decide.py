@@ -12,8 +12,10 @@ from msgspec import Struct
 from quarterdeck.core.desk import commands, connection, facts
 from quarterdeck.core.desk.attend import attend
 from quarterdeck.core.desk.draft import Decision, Draft
+from quarterdeck.core.desk.plan import plan
 from quarterdeck.core.desk.reconcile import reconcile
 from quarterdeck.core.desk.state import DeskState
+from quarterdeck.core.desk.steer import steer
 from quarterdeck.core.desk.submit import submit
 from quarterdeck.core.model import commands as cmd
 from quarterdeck.core.model import facts as fct
@@ -27,13 +29,19 @@ class ChildDue(Struct, frozen=True, kw_only=True, tag="child_due"):
     client_order_id: str
 
 
+class ParentDue(Struct, frozen=True, kw_only=True, tag="parent_due"):
+    """The time has come to look at a parent."""
+
+    operation_id: str
+
+
 class AccountDue(Struct, frozen=True, kw_only=True, tag="account_due"):
     """The time has come to compare an account with its venue."""
 
     account: str
 
 
-type Input = cmd.Command | fct.Fact | ChildDue | AccountDue
+type Input = cmd.Command | fct.Fact | ChildDue | ParentDue | AccountDue
 
 
 def decide(
@@ -45,6 +53,10 @@ def decide(
         case (
             cmd.SubmitOrder()
             | cmd.CancelOrder()
+            | cmd.AmendOrder()
+            | cmd.PauseOrder()
+            | cmd.ResumeOrder()
+            | cmd.ExpireOrder()
             | cmd.ResolveChild()
             | cmd.SetTradingState()
             | cmd.Kill()
@@ -56,6 +68,9 @@ def decide(
             child = state.children.get(given.client_order_id)
             if child is not None:
                 attend(draft, child)
+        case ParentDue():
+            if given.operation_id in state.parents:
+                plan(draft, given.operation_id)
         case AccountDue():
             connection.ask_snapshot(draft, given.account)
         case _:
@@ -69,6 +84,8 @@ def _obey(draft: Draft, command: cmd.Command) -> Refused | None:
             return submit(draft, command)
         case cmd.CancelOrder() | cmd.ImportEmergency():
             return commands.cancel(draft, command)
+        case cmd.AmendOrder() | cmd.PauseOrder() | cmd.ResumeOrder() | cmd.ExpireOrder():
+            return steer(draft, command)
         case cmd.ResolveChild():
             return commands.resolve(draft, command)
         case cmd.SetTradingState():

@@ -16,7 +16,7 @@ from quarterdeck.core.model.market import MarketView
 from quarterdeck.core.model.reasons import Reason, Refused
 
 VIEW_LEVELS = 5
-"""How much of a book a decision of today's kinds looks at, and so how much is stored."""
+"""How much of a book a decision looks at that needs no more than its top."""
 
 
 class Decision(Struct, frozen=True, kw_only=True, gc=False):
@@ -57,13 +57,15 @@ class Draft:
         """Decide that a person is told."""
         self.ask(Alert(code=code, text=text))
 
-    def view(self, instrument: str) -> MarketView | None:
-        """Return the market of an instrument, and remember that it was looked at."""
+    def view(self, instrument: str, levels: int = VIEW_LEVELS) -> MarketView | None:
+        """Return the market of an instrument, and remember how much of it was looked at."""
         view = self._views.get(instrument)
         if view is None:
             return None
-        seen = view.cut(VIEW_LEVELS)
-        self._seen[instrument] = seen
+        seen = view.cut(levels)
+        before = self._seen.get(instrument)
+        if before is None or len(before.bids) + len(before.asks) < len(seen.bids) + len(seen.asks):
+            self._seen[instrument] = seen
         return seen
 
     def decision(self, refused: Refused | None = None) -> Decision:

@@ -4,6 +4,7 @@ One function, called for every event, live, in recovery, in replay and inside a 
 pad. It raises only for decisions of ours that are illegal; what retells a fact always applies.
 """
 
+from decimal import Decimal
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -15,7 +16,8 @@ from quarterdeck.core.model import child as children
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model import order as orders
 from quarterdeck.core.model.decimals import ZERO, add, sub
-from quarterdeck.core.model.order import IllegalDecision, ParentOrder
+from quarterdeck.core.model.facts import Trade
+from quarterdeck.core.model.order import IllegalDecision, OpenChild, ParentOrder
 from quarterdeck.core.risk.reserve import held_by
 
 
@@ -30,7 +32,17 @@ def apply(state: DeskState, event: ev.Event, now_ns: int) -> None:
             _begin(state, orders.accepted(event, now_ns))
         case ev.ParentDenied():
             _begin(state, orders.denied(event, now_ns))
-        case ev.CancelRequested() | ev.ParentFinished() | ev.ParentReopened():
+        case (
+            ev.CancelRequested()
+            | ev.ParentAmended()
+            | ev.ParentPaused()
+            | ev.ParentResumed()
+            | ev.ParentExpiring()
+            | ev.ParentHeld()
+            | ev.SliceRouted()
+            | ev.ParentFinished()
+            | ev.ParentReopened()
+        ):
             _put(state, orders.apply(state.parents[event.operation_id], event, now_ns))
         case ev.ChildCreated():
             _create_child(state, event, now_ns)
@@ -50,9 +62,7 @@ def apply(state: DeskState, event: ev.Event, now_ns: int) -> None:
         ):
             _move_child(state, event, now_ns)
         case ev.ExternalFill():
-            book_trade(state, event.trade)
-            name = (event.trade.account, event.trade.instrument, event.trade.trade_id)
-            state.external_trades[name] = event.trade.at_ns
+            _book_external(state, event.trade)
         case (
             ev.AccountConnected()
             | ev.AccountLost()
@@ -101,15 +111,28 @@ def _put(state: DeskState, parent: ParentOrder) -> None:
     state.parents[parent.id] = parent
     if instrument is None:
         return
-    held = held_by(before, instrument) if before is not None else None
+    held = held_by(before, instrument) if before is not None else ()
     holds = held_by(parent, instrument)
     if held == holds:
         return
-    for change, sign in ((held, -1), (holds, 1)):
-        if change is not None:
-            key = AssetKey(parent.terms.account, change[0])
-            have = state.reserved.get(key, ZERO)
-            state.reserved[key] = add(have, change[1]) if sign > 0 else sub(have, change[1])
+    for account, asset, quantity in held:
+        key = AssetKey(account, asset)
+        state.reserved[key] = sub(state.reserved.get(key, ZERO), quantity)
+    _reserve(state, holds)
+
+
+def derive_reservations(state: DeskState) -> None:
+    """Count what live parents hold, in a state that was loaded and not folded."""
+    for parent in state.parents.values():
+        instrument = state.instruments.get(parent.terms.instrument)
+        if instrument is not None:
+            _reserve(state, held_by(parent, instrument))
+
+
+def _reserve(state: DeskState, holds: tuple[tuple[str, str, Decimal], ...]) -> None:
+    for account, asset, quantity in holds:
+        key = AssetKey(account, asset)
+        state.reserved[key] = add(state.reserved.get(key, ZERO), quantity)
 
 
 def _create_child(state: DeskState, event: ev.ChildCreated, now_ns: int) -> None:
@@ -122,12 +145,23 @@ def _create_child(state: DeskState, event: ev.ChildCreated, now_ns: int) -> None
     state.children[event.client_order_id] = children.created(event, terms.side, flags, now_ns)
 
 
+def _book_external(state: DeskState, trade: Trade) -> None:
+    book_trade(state, trade)
+    state.external_trades[trade.account, trade.instrument, trade.trade_id] = trade.at_ns
+
+
 def _move_child(state: DeskState, event: ev.ChildEvent, now_ns: int) -> None:
-    child = children.apply(state.children[event.client_order_id], event, now_ns)
+    before = state.children[event.client_order_id]
+    child = children.apply(before, event, now_ns)
     state.children[event.client_order_id] = child
     parent = state.parents[child.operation_id]
     if isinstance(event, ev.ChildFilled):
         parent = orders.with_trade(parent, event.trade, now_ns)
         book_trade(state, event.trade)
-    parent = orders.with_child_leaves(parent, child.child_no, child.leaves, now_ns)
+    if child.status.is_dead and not before.status.is_dead:
+        parent = orders.with_failure(parent, now_ns)
+    px = child.limit_px if child.limit_px is not None else parent.reserved_px
+    assert px is not None, "an accepted order has a worst price"
+    left = OpenChild(account=child.account, leaves=child.leaves, px=px)
+    parent = orders.with_child_leaves(parent, child.child_no, left, now_ns)
     _put(state, replace(parent, updated_ns=now_ns))

@@ -10,14 +10,17 @@ account's venue can do with the order that would go out.
 """
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
+from quarterdeck.core.algos.registry import KINDS
 from quarterdeck.core.desk import rfc3339
+from quarterdeck.core.desk.market_choice import incapable, other_markets
 from quarterdeck.core.desk.state import DeskState
 from quarterdeck.core.model import instrument_id
-from quarterdeck.core.model.account import AccountState, Capabilities
+from quarterdeck.core.model.account import AccountState
+from quarterdeck.core.model.algorithm import Algorithm
 from quarterdeck.core.model.decimals import canonical, check_amount
 from quarterdeck.core.model.ids import OPERATION_ID_RULE, is_operation_id
 from quarterdeck.core.model.instrument_id import InstrumentId, InstrumentType
@@ -51,7 +54,14 @@ def understand(request: OrderRequest, state: DeskState) -> OrderTerms | Refused:
     expire_ns = rfc3339.parse_ns(request.expire_time) if request.expire_time else None
     if request.expire_time is not None and expire_ns is None:
         return _invalid("expire_time", f"{_echo(request.expire_time)} is not {rfc3339.RULE}")
-    refused = _venue_choice(request, named) or _capable(request, account)
+    others = other_markets(request, named, state)
+    if isinstance(others, Refused):
+        return others
+    params = KINDS[request.exec_algorithm].read(request.exec_algorithm_params)
+    if isinstance(params, Refused):
+        return params
+    accounts = (account, *(state.accounts[market.account] for market in others))
+    refused = incapable(request, accounts)
     if refused is not None:
         return refused
     return OrderTerms(
@@ -69,6 +79,8 @@ def understand(request: OrderRequest, state: DeskState) -> OrderTerms | Refused:
         strategy_id=request.strategy_id,
         route=request.route,
         algorithm=request.exec_algorithm,
+        params=params,
+        others=others,
         max_slippage_bps=_plain_or_none(request.max_slippage_bps),
         decision_px=_plain_or_none(request.decision_price),
         metadata=request.metadata,
@@ -182,19 +194,12 @@ def _expiry(request: OrderRequest) -> Refused | None:
             return None
         text = f"only for time_in_force GTD, not {request.time_in_force}"
         return _invalid("expire_time", text)
-    if request.order_type is OrderType.MARKET:
+    if request.order_type is OrderType.MARKET and request.exec_algorithm is Algorithm.NORMAL:
         text = "a MARKET order never rests: GTC and IOC take what is there, FOK all or nothing"
         return _invalid("time_in_force", text)
     if request.expire_time is None:
         return _missing("expire_time", f"GTD needs it: {rfc3339.RULE}")
     return None
-
-
-def _algorithm(request: OrderRequest) -> Refused | None:
-    if not request.exec_algorithm_params:
-        return None
-    text = f"{request.exec_algorithm} takes no parameters: leave it out or give {{}}"
-    return _invalid("exec_algorithm_params", text)
 
 
 def _free_text(request: OrderRequest) -> Refused | None:
@@ -221,48 +226,8 @@ RULES: Final[tuple[Callable[[OrderRequest], Refused | None], ...]] = (
     _slippage,
     _post_only,
     _expiry,
-    _algorithm,
     _free_text,
 )
-
-
-def _venue_choice(request: OrderRequest, named: InstrumentId) -> Refused | None:
-    if request.venues is None or request.venues == (named.venue,):
-        return None
-    text = f"{request.route} goes to the instrument's venue: leave it out or give "
-    return _invalid("venues", f'{text}["{named.venue}"]')
-
-
-def _capable(request: OrderRequest, account: AccountState) -> Refused | None:
-    """Refuse what the venue cannot do with the order that would go out.
-
-    A market order goes out as a limit at its worst price that does not rest.
-    """
-    can, tif = account.capabilities, request.time_in_force
-    if request.order_type is OrderType.MARKET:
-        tif = TimeInForce.FOK if tif is TimeInForce.FOK else TimeInForce.IOC
-    sent = {"order_type": OrderType.LIMIT, "time_in_force": tif}
-    offered: Mapping[str, tuple[str, ...]] = {
-        "order_type": can.order_types,
-        "time_in_force": can.times_in_force,
-    }
-    for name, value in sent.items():
-        if value not in offered[name]:
-            text = f"the order would go out as {OrderType.LIMIT} {tif}, and {account.account} "
-            text += f"takes {name} {', '.join(offered[name]) or 'none'}"
-            return _refused(Reason.UNSUPPORTED, name, text)
-    return _flags(request, account.account, can)
-
-
-def _flags(request: OrderRequest, account: str, can: Capabilities) -> Refused | None:
-    flags = {
-        "post_only": (request.post_only, can.post_only),
-        "reduce_only": (request.reduce_only, can.reduce_only),
-    }
-    for name, (wanted, offered) in flags.items():
-        if wanted and not offered:
-            return _refused(Reason.UNSUPPORTED, name, f"account {account} has no {name} orders")
-    return None
 
 
 def _is_text(text: str, length_max: int) -> bool:

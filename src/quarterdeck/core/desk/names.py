@@ -12,7 +12,15 @@ def operation_ids(state: DeskState, given: Input) -> tuple[str, ...]:
     match given:
         case cmd.SubmitOrder():
             name = given.terms.operation_id
-        case cmd.CancelOrder() | cmd.ResolveChild() | cmd.ImportEmergency():
+        case (
+            cmd.CancelOrder()
+            | cmd.AmendOrder()
+            | cmd.PauseOrder()
+            | cmd.ResumeOrder()
+            | cmd.ExpireOrder()
+            | cmd.ResolveChild()
+            | cmd.ImportEmergency()
+        ):
             name = given.operation_id
         case _:
             return ()

@@ -4,28 +4,33 @@ Stateless: it looks at the parent and its children and at nothing remembered, so
 fill or a restart needs no case of its own.
 """
 
+from decimal import Decimal
 from typing import Final
 
-from quarterdeck.core.algos import normal
+from quarterdeck.core.algos.contract import Situation
+from quarterdeck.core.algos.registry import KINDS
 from quarterdeck.core.desk.draft import Draft
+from quarterdeck.core.desk.ending import End, end_of
+from quarterdeck.core.desk.grid import grid_of
+from quarterdeck.core.desk.release import release
 from quarterdeck.core.model import events as ev
+from quarterdeck.core.model.algorithm import Algorithm
 from quarterdeck.core.model.child import ChildOrder
 from quarterdeck.core.model.ids import client_order_id
-from quarterdeck.core.model.intents import SendCancel, SendChild, WakeChild
+from quarterdeck.core.model.intents import SendCancel, WakeChild, WakeParent
 from quarterdeck.core.model.order import ParentOrder
-from quarterdeck.core.model.reasons import Reason
-from quarterdeck.core.model.status import ChildStatus, ParentStatus
-from quarterdeck.core.model.terms import TimeInForce
-from quarterdeck.core.routing import direct
-
-SEND_WITHIN_NS: Final = 1_000_000_000
-"""A gateway may send a child this long after it was decided, and not later."""
-
-ANSWER_WITHIN_NS: Final = 2_000_000_000
-"""Silence this long after a child was decided makes its outcome unknown."""
+from quarterdeck.core.model.reasons import Reason, Refused
+from quarterdeck.core.model.status import ParentStatus
+from quarterdeck.core.model.terms import OrderTerms, OrderType, TimeInForce
 
 CANCEL_AGAIN_NS: Final = 2_000_000_000
 """A cancel without an effect is repeated after this long."""
+
+HELD_AGAIN_NS: Final = 1_000_000_000
+"""A slice that could not be sent is tried again after this long."""
+
+VENUE_EXPIRES_WITHIN_NS: Final = 1_000_000_000
+"""A venue that was told the time may be this late to end an order before the desk does it."""
 
 
 def plan(draft: Draft, operation_id: str) -> None:
@@ -35,16 +40,97 @@ def plan(draft: Draft, operation_id: str) -> None:
         if parent.open_children:
             _reopen(draft, parent)
         return
-    quantity = normal.next_slice(parent)
-    if quantity > 0:
-        _send(draft, direct.route(parent, quantity), parent)
-    elif not parent.open_children:
-        _finish(draft, parent)
+    if parent.status is not ParentStatus.CANCELING:
+        _mind_expiry(draft, parent)
+    over: End | None = None
+    if draft.state.parents[operation_id].status is ParentStatus.WORKING:
+        over = _work(draft, operation_id)
+    parent = draft.state.parents[operation_id]
+    if parent.open_children:
+        return
+    if parent.filled >= parent.terms.quantity:
+        over = End(status=ParentStatus.FILLED, reason=Reason.COMPLETED)
+    elif parent.status is ParentStatus.CANCELING:
+        over = end_of(draft, parent)
+    if over is not None:
+        draft.emit(
+            ev.ParentFinished(
+                operation_id=operation_id,
+                status=over.status,
+                reason=over.reason,
+                detail=over.detail,
+            )
+        )
+
+
+def expire(draft: Draft, parent: ParentOrder, *, by: str | None, why: str) -> None:
+    """End a parent's time: nothing more is sent and what is out is canceled."""
+    draft.emit(ev.ParentExpiring(operation_id=parent.id, by=by, why=why))
+    for child in children_of(draft, parent):
+        cancel_child(draft, child)
+
+
+def _mind_expiry(draft: Draft, parent: ParentOrder) -> None:
+    """End a parent whose time is over, else ask to be woken when it is."""
+    expire_ns = parent.terms.expire_ns
+    if expire_ns is None:
+        return
+    if any(child.expire_ns is not None for child in children_of(draft, parent)):
+        expire_ns += VENUE_EXPIRES_WITHIN_NS
+    if draft.now_ns >= expire_ns:
+        expire(draft, parent, by=None, why="its expire_time has come")
+    else:
+        draft.ask(WakeParent(at_ns=expire_ns, operation_id=parent.id))
+
+
+def _work(draft: Draft, operation_id: str) -> End | None:
+    """Ask the algorithm what to do and do it; return how the parent ends, when it is over."""
+    parent = draft.state.parents[operation_id]
+    kind = KINDS[parent.terms.algorithm]
+    grid = grid_of(draft.state, parent.terms, _judged_px(parent))
+    step = kind.step(Situation(parent=parent, grid=grid, now_ns=draft.now_ns))
+    if step.release > 0:
+        rests = kind.rests and may_rest(parent.terms)
+        refused = release(draft, parent, step.release, rests=rests)
+        parent = draft.state.parents[operation_id]
+        if refused is not None:
+            return _hold(draft, parent, refused)
+        step = kind.step(Situation(parent=parent, grid=grid, now_ns=draft.now_ns))
+    if step.look_ns is not None:
+        draft.ask(WakeParent(at_ns=step.look_ns, operation_id=operation_id))
+    if step.over and not parent.open_children:
+        return end_of(draft, parent, grid)
+    return None
+
+
+def _judged_px(parent: ParentOrder) -> Decimal | None:
+    """Return the lowest price at which a venue may judge the least notional of a child."""
+    prices = [px for px in (parent.arrival_px, parent.reserved_px) if px is not None]
+    return min(prices, default=None)
+
+
+def may_rest(terms: OrderTerms) -> bool:
+    """Tell whether what an order sends may wait in the book."""
+    waits = terms.tif in {TimeInForce.GTC, TimeInForce.GTD}
+    return terms.order_type is OrderType.LIMIT and waits
+
+
+def _hold(draft: Draft, parent: ParentOrder, refused: Refused) -> End | None:
+    """Try a slice again later, telling why; an order that takes at once or never ends instead."""
+    if parent.terms.algorithm is Algorithm.NORMAL and not may_rest(parent.terms):
+        status = ParentStatus.CANCELED if parent.filled else ParentStatus.REJECTED
+        return End(status=status, reason=refused.code, detail=refused.text)
+    if (parent.held, parent.detail) != (refused.code, refused.text):
+        held = ev.ParentHeld(operation_id=parent.id, reason=refused.code, detail=refused.text)
+        draft.emit(held)
+    draft.ask(WakeParent(at_ns=draft.now_ns + HELD_AGAIN_NS, operation_id=parent.id))
+    return None
 
 
 def children_of(draft: Draft, parent: ParentOrder) -> list[ChildOrder]:
     """Return a parent's children that a venue may still fill."""
-    names = (client_order_id(parent.id, number) for number in parent.open_children)
+    # By number: a parent that was loaded keeps them in another order than one that was folded.
+    names = (client_order_id(parent.id, number) for number in sorted(parent.open_children))
     return [draft.state.children[name] for name in names]
 
 
@@ -68,29 +154,6 @@ def ask_cancel(draft: Draft, child: ChildOrder) -> None:
     draft.ask(WakeChild(at_ns=again_ns, client_order_id=child.client_order_id))
 
 
-def _send(draft: Draft, route: direct.Route, parent: ParentOrder) -> None:
-    number = parent.children + 1
-    name = client_order_id(parent.id, number)
-    draft.emit(
-        ev.ChildCreated(
-            operation_id=parent.id,
-            child_no=number,
-            client_order_id=name,
-            account=route.account,
-            instrument=route.instrument,
-            quantity=route.quantity,
-            order_type=route.order_type,
-            limit_px=route.limit_px,
-            tif=route.tif,
-            expire_ns=route.expire_ns,
-            send_by_ns=draft.now_ns + SEND_WITHIN_NS,
-            gateway_epoch=draft.state.accounts[route.account].gateway_epoch,
-        )
-    )
-    draft.ask(SendChild(child=draft.state.children[name]))
-    draft.ask(WakeChild(at_ns=draft.now_ns + ANSWER_WITHIN_NS, client_order_id=name))
-
-
 def _reopen(draft: Draft, parent: ParentOrder) -> None:
     alive = children_of(draft, parent)
     draft.emit(ev.ParentReopened(operation_id=parent.id, child_no=alive[0].child_no))
@@ -101,35 +164,3 @@ def _reopen(draft: Draft, parent: ParentOrder) -> None:
     )
     for child in alive:
         cancel_child(draft, child)
-
-
-def _finish(draft: Draft, parent: ParentOrder) -> None:
-    status, reason, detail = _end_of(draft, parent)
-    draft.emit(
-        ev.ParentFinished(operation_id=parent.id, status=status, reason=reason, detail=detail)
-    )
-
-
-def _end_of(draft: Draft, parent: ParentOrder) -> tuple[ParentStatus, Reason, str | None]:
-    """Return how a parent without open children ended: as its last child did."""
-    if parent.filled >= parent.terms.quantity:
-        return ParentStatus.FILLED, Reason.COMPLETED, None
-    asked = parent.status is ParentStatus.CANCELING
-    if not parent.children:
-        return ParentStatus.CANCELED, Reason.CANCELED_ON_REQUEST, None
-    last = draft.state.children[client_order_id(parent.id, parent.children)]
-    match last.status:
-        case ChildStatus.CANCELED if last.reason is Reason.RESOLVED_BY_OPERATOR:
-            return ParentStatus.CANCELED, Reason.RESOLVED_BY_OPERATOR, last.detail
-        case ChildStatus.CANCELED if asked:
-            return ParentStatus.CANCELED, Reason.CANCELED_ON_REQUEST, None
-        case ChildStatus.CANCELED if last.tif in {TimeInForce.IOC, TimeInForce.FOK}:
-            return ParentStatus.CANCELED, Reason.REMAINDER_CANCELED, None
-        case ChildStatus.CANCELED:
-            return ParentStatus.CANCELED, Reason.CANCELED_BY_VENUE, None
-        case ChildStatus.EXPIRED:
-            return ParentStatus.EXPIRED, Reason.EXPIRED_AT_VENUE, None
-        case ChildStatus.NOT_SENT | ChildStatus.ABSENT if asked:
-            return ParentStatus.CANCELED, Reason.CANCELED_ON_REQUEST, last.detail
-        case _:
-            return ParentStatus.REJECTED, last.reason or Reason.VENUE_REJECTED, last.detail

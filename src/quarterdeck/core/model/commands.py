@@ -4,10 +4,12 @@ A command is an input to `decide`: it carries who asked, and it is stored as it 
 that a journal can be decided again.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
 
+from quarterdeck.core.model.algorithm import AlgorithmParams
 from quarterdeck.core.model.limits import InstrumentLimits, TradingState
 from quarterdeck.core.model.terms import OrderTerms
 
@@ -22,6 +24,48 @@ class SubmitOrder(Struct, frozen=True, kw_only=True, gc=False, tag="submit_order
 
 class CancelOrder(Struct, frozen=True, kw_only=True, gc=False, tag="cancel_order"):
     """Stop this order and cancel what is out."""
+
+    operation_id: str
+    by: str
+    why: str = "requested"
+
+
+class OrderChanges(Struct, frozen=True, kw_only=True, gc=False):
+    """New terms for a live order; None leaves a term as it is."""
+
+    quantity: Decimal | None = None
+    """The new total, what is filled included."""
+    limit_px: Decimal | None = None
+    expire_ns: int | None = None
+    params: AlgorithmParams | None = None
+    max_slippage_bps: Decimal | None = None
+
+
+class AmendOrder(Struct, frozen=True, kw_only=True, gc=False, tag="amend_order"):
+    """Change the terms of a live order."""
+
+    operation_id: str
+    changes: OrderChanges
+    by: str
+
+
+class PauseOrder(Struct, frozen=True, kw_only=True, gc=False, tag="pause_order"):
+    """Send nothing more for this order and cancel what is out, until it is resumed."""
+
+    operation_id: str
+    by: str
+    why: str = "requested"
+
+
+class ResumeOrder(Struct, frozen=True, kw_only=True, gc=False, tag="resume_order"):
+    """Go on with a paused order."""
+
+    operation_id: str
+    by: str
+
+
+class ExpireOrder(Struct, frozen=True, kw_only=True, gc=False, tag="expire_order"):
+    """End this order's time now: as a cancel, but it ends as expired."""
 
     operation_id: str
     by: str
@@ -77,6 +121,16 @@ class ImportEmergency(Struct, frozen=True, kw_only=True, gc=False, tag="import_e
     at_ns: int
 
 
+type OrderCommand = AmendOrder | PauseOrder | ResumeOrder | ExpireOrder
+"""What steers an order that lives."""
+
 type Command = (
-    SubmitOrder | CancelOrder | ResolveChild | SetTradingState | Kill | SetLimits | ImportEmergency
+    SubmitOrder
+    | CancelOrder
+    | OrderCommand
+    | ResolveChild
+    | SetTradingState
+    | Kill
+    | SetLimits
+    | ImportEmergency
 )

@@ -59,6 +59,10 @@ class Instrument(Struct, frozen=True, kw_only=True, gc=False):
     max_qty: Decimal | None = None
     min_notional: Decimal | None = None
     max_notional: Decimal | None = None
+    maker_fee_bps: Decimal | None = None
+    """What this account pays for resting; negative is a rebate. None when it is not known."""
+    taker_fee_bps: Decimal | None = None
+    """What this account pays for taking. None when it is not known: SMART then leaves it out."""
 
     @property
     def venue(self) -> str:

@@ -49,6 +49,13 @@ class WakeChild(Struct, frozen=True, kw_only=True, gc=False):
     client_order_id: str
 
 
+class WakeParent(Struct, frozen=True, kw_only=True, gc=False):
+    """Look at a parent again at this time."""
+
+    at_ns: int
+    operation_id: str
+
+
 class WakeAccount(Struct, frozen=True, kw_only=True, gc=False):
     """Look at an account again at this time."""
 
@@ -64,5 +71,12 @@ class Alert(Struct, frozen=True, kw_only=True, gc=False):
 
 
 type Intent = (
-    SendChild | SendCancel | QueryChild | RequestSnapshot | WakeChild | WakeAccount | Alert
+    SendChild
+    | SendCancel
+    | QueryChild
+    | RequestSnapshot
+    | WakeChild
+    | WakeParent
+    | WakeAccount
+    | Alert
 )

@@ -33,6 +33,11 @@ class Reason(StrEnum):
     FORBIDDEN = "forbidden"
     FROZEN = "frozen"
     OVERLOADED = "overloaded"
+    NOT_PAUSED = "not_paused"
+    ALREADY_CANCELING = "already_canceling"
+    NOTHING_TO_AMEND = "nothing_to_amend"
+    QUANTITY_UNDER_FILLED = "quantity_under_filled"
+    SLICE_UNDER_MINIMUM = "slice_under_minimum"
 
     # Risk: understood, durable, denied by us.
     TRADING_HALTED = "trading_halted"
@@ -53,6 +58,8 @@ class Reason(StrEnum):
     PRICE_OUTSIDE_COLLAR = "price_outside_collar"
     REDUCE_ONLY_WOULD_OPEN = "reduce_only_would_open"
     INSUFFICIENT_HOLDING = "insufficient_holding"
+    NO_VENUE = "no_venue"
+    FEE_UNKNOWN = "fee_unknown"
     EXPIRE_TIME_PASSED = "expire_time_passed"
 
     # Sending: our side of the wire.
@@ -78,6 +85,9 @@ class Reason(StrEnum):
     CANCELED_BY_VENUE = "canceled_by_venue"
     REMAINDER_CANCELED = "remainder_canceled"
     EXPIRED_AT_VENUE = "expired_at_venue"
+    TIME_OVER = "time_over"
+    REMAINDER_UNSENDABLE = "remainder_unsendable"
+    TOO_MANY_FAILURES = "too_many_failures"
 
     # Reconciliation and account gates.
     NOT_RECONCILED = "not_reconciled"
@@ -112,6 +122,11 @@ TEXTS: Final[Mapping[Reason, str]] = {
     R.FORBIDDEN: "The API key lacks the scope that this call needs.",
     R.FROZEN: "The database cannot be written: only cancel works until it is back.",
     R.OVERLOADED: "The write queue is full; try again.",
+    R.NOT_PAUSED: "Only a paused order can be resumed.",
+    R.ALREADY_CANCELING: "The order is being canceled; it cannot be changed any more.",
+    R.NOTHING_TO_AMEND: "The amend names nothing that differs from the order's terms.",
+    R.QUANTITY_UNDER_FILLED: "An order cannot be amended below what is filled of it.",
+    R.SLICE_UNDER_MINIMUM: "The algorithm would cut slices that no allowed venue takes.",
     R.TRADING_HALTED: "The trading state is halted.",
     R.TRADING_REDUCING: "The trading state is reducing and the order would not reduce.",
     R.ACCOUNT_NOT_READY: "The account's gate is closed: not connected, stale or not reconciled.",
@@ -130,6 +145,8 @@ TEXTS: Final[Mapping[Reason, str]] = {
     R.PRICE_OUTSIDE_COLLAR: "The price is further from the market than the collar allows.",
     R.REDUCE_ONLY_WOULD_OPEN: "A reduce-only order would open or flip the position.",
     R.INSUFFICIENT_HOLDING: "The account holds less than the order and those before it need.",
+    R.NO_VENUE: "No allowed venue can take any of the slice now.",
+    R.FEE_UNKNOWN: "The account's taker fee is not known, so its price cannot be compared.",
     R.EXPIRE_TIME_PASSED: "The order's expire time is already past.",
     R.SEND_DEADLINE_PASSED: "The send deadline passed before the gateway could send.",
     R.GATEWAY_DOWN: "The gateway was not connected; nothing was sent.",
@@ -149,6 +166,9 @@ TEXTS: Final[Mapping[Reason, str]] = {
     R.CANCELED_BY_VENUE: "The venue canceled the order unasked.",
     R.REMAINDER_CANCELED: "What could not be filled at once was canceled.",
     R.EXPIRED_AT_VENUE: "The order's time ran out at the venue.",
+    R.TIME_OVER: "The order's time is over.",
+    R.REMAINDER_UNSENDABLE: "What is left is under the least that any allowed venue takes.",
+    R.TOO_MANY_FAILURES: "Venues refused too many children in a row.",
     R.NOT_RECONCILED: "The account has not been compared with the venue yet.",
     R.STREAM_STALE: "The gateway has been silent for too long.",
     R.STREAM_GAP: "Messages from the gateway are missing.",
@@ -163,11 +183,11 @@ TEXTS: Final[Mapping[Reason, str]] = {
 
 
 BANDS: Final[Mapping[str, tuple[Reason, Reason]]] = {
-    "intake": (R.MALFORMED, R.OVERLOADED),
+    "intake": (R.MALFORMED, R.SLICE_UNDER_MINIMUM),
     "risk": (R.TRADING_HALTED, R.EXPIRE_TIME_PASSED),
     "sending": (R.SEND_DEADLINE_PASSED, R.RESOLVED_BY_OPERATOR),
     "venue": (R.VENUE_REJECTED, R.VENUE_REJECTED),
-    "life": (R.COMPLETED, R.EXPIRED_AT_VENUE),
+    "life": (R.COMPLETED, R.TOO_MANY_FAILURES),
     "reconciliation": (R.NOT_RECONCILED, R.REOPENED),
 }
 """First and last code of each band, in the order of the enumeration."""

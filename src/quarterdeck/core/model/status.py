@@ -8,6 +8,7 @@ class ParentStatus(StrEnum):
     """Where a parent is in its life."""
 
     WORKING = "working"
+    PAUSED = "paused"
     CANCELING = "canceling"
     DENIED = "denied"
     FILLED = "filled"
@@ -18,7 +19,10 @@ class ParentStatus(StrEnum):
     @property
     def is_live(self) -> bool:
         """Whether children may still work for it."""
-        return self in {ParentStatus.WORKING, ParentStatus.CANCELING}
+        return self in LIVE_PARENTS
+
+
+LIVE_PARENTS: Final = frozenset({ParentStatus.WORKING, ParentStatus.PAUSED, ParentStatus.CANCELING})
 
 
 class ChildStatus(StrEnum):

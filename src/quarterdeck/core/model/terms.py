@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+from quarterdeck.core.model.algorithm import Algorithm, AlgorithmParams
+
 
 class Side(StrEnum):
     """Which way the caller trades."""
@@ -47,13 +49,8 @@ class Route(StrEnum):
 
     DIRECT = "DIRECT"
     """To the venue that the instrument names."""
-
-
-class Algorithm(StrEnum):
-    """How a parent is cut into children."""
-
-    NORMAL = "NORMAL"
-    """One child for the whole quantity, at once."""
+    SMART = "SMART"
+    """To whichever allowed venues are cheapest at the moment, several at once."""
 
 
 class OrderRequest(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
@@ -83,6 +80,7 @@ class OrderRequest(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_f
     strategy_id: str | None = None
     route: Route = Route.DIRECT
     venues: tuple[str, ...] | None = None
+    """For SMART: where it may trade, the instrument's own venue among them; None is everywhere."""
     exec_algorithm: Algorithm = Algorithm.NORMAL
     exec_algorithm_params: dict[str, str | int | bool | None] = field(default_factory=dict)
     max_slippage_bps: Decimal | None = None
@@ -92,12 +90,22 @@ class OrderRequest(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_f
     metadata: dict[str, str] = field(default_factory=dict)
 
 
+class Market(Struct, frozen=True, kw_only=True, gc=False):
+    """One place where children may go: an instrument of one venue, traded from one account."""
+
+    account: str
+    instrument: str
+    """Canonical id."""
+
+
 class OrderTerms(Struct, frozen=True, kw_only=True, gc=False):
     """A parent's terms once understood: everything resolved, nothing optional left open."""
 
     operation_id: str
     instrument: str
+    """Canonical id of the instrument as it was named; what SMART trades elsewhere is the same."""
     account: str
+    """Where the named instrument is traded."""
     side: Side
     quantity: Decimal
     order_type: OrderType
@@ -109,6 +117,15 @@ class OrderTerms(Struct, frozen=True, kw_only=True, gc=False):
     strategy_id: str | None
     route: Route
     algorithm: Algorithm
+    params: AlgorithmParams | None = None
+    """None for NORMAL, which has none."""
+    others: tuple[Market, ...] = ()
+    """Where else SMART may trade, by account name; empty for DIRECT."""
     max_slippage_bps: Decimal | None
     decision_px: Decimal | None
     metadata: dict[str, str]
+
+    @property
+    def markets(self) -> tuple[Market, ...]:
+        """Every place where children may go, the named one first."""
+        return (Market(account=self.account, instrument=self.instrument), *self.others)

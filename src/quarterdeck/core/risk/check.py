@@ -9,12 +9,23 @@ from decimal import Decimal
 from msgspec import Struct
 
 from quarterdeck.core.model.account import AccountState
-from quarterdeck.core.model.decimals import ONE, add, canonical, div, mul, round_down, round_up, sub
+from quarterdeck.core.model.algorithm import Algorithm
+from quarterdeck.core.model.decimals import (
+    ONE,
+    ZERO,
+    add,
+    canonical,
+    div,
+    mul,
+    round_down,
+    round_up,
+    sub,
+)
 from quarterdeck.core.model.instrument import Instrument
 from quarterdeck.core.model.limits import InstrumentLimits, TradingState
 from quarterdeck.core.model.market import MarketView
 from quarterdeck.core.model.reasons import Reason
-from quarterdeck.core.model.terms import OrderTerms, OrderType, Side
+from quarterdeck.core.model.terms import OrderTerms, OrderType, Route, Side
 
 BPS = Decimal(10_000)
 
@@ -33,7 +44,14 @@ class OrderCheck(Struct, frozen=True, kw_only=True):
     reducible_qty: Decimal
     """How much an order on this side may trade without opening or flipping; zero or more."""
     free: Decimal | None
-    """What the account holds and no live order has reserved of the asset this order takes."""
+    """What its accounts hold and no live order has reserved of the asset this order takes."""
+    filled: Decimal = ZERO
+    """Of a live order whose terms are to change: what it needs no more funds for."""
+
+    @property
+    def goes_whole(self) -> bool:
+        """Whether the whole quantity goes out as one child, which the venue's maximum bounds."""
+        return self.terms.algorithm is Algorithm.NORMAL and self.terms.route is Route.DIRECT
 
     @property
     def reference_px(self) -> Decimal | None:

@@ -1,17 +1,18 @@
 """The account holds what the order and all live ones before it may take."""
 
-from quarterdeck.core.model.decimals import canonical
+from quarterdeck.core.model.decimals import canonical, sub
 from quarterdeck.core.model.reasons import Reason, Refused
 from quarterdeck.core.risk.check import OrderCheck
 from quarterdeck.core.risk.reserve import needed
 
 
 def check(order: OrderCheck) -> Refused | None:
-    """Refuse a spot order that the account cannot pay for. Source: 15c3-5(c)(1)(i)."""
+    """Refuse a spot order that the accounts cannot pay for. Source: 15c3-5(c)(1)(i)."""
     px = order.working_px
     if px is None or order.free is None:
         return None
-    need = needed(order.terms, order.terms.quantity, px, order.instrument)
+    open_qty = sub(order.terms.quantity, order.filled)
+    need = needed(order.terms, open_qty, px, order.instrument)
     if need is None or need[1] <= order.free:
         return None
     return Refused(

@@ -15,7 +15,7 @@ def check(order: OrderCheck) -> Refused | None:
     if terms.min_notional is not None and value < terms.min_notional:
         text += f"under the venue's minimum {canonical(terms.min_notional)}"
         return Refused(code=Reason.NOTIONAL_UNDER_MINIMUM, field="quantity", text=text)
-    if terms.max_notional is not None and value > terms.max_notional:
+    if terms.max_notional is not None and value > terms.max_notional and order.goes_whole:
         text += f"over the venue's maximum {canonical(terms.max_notional)}"
         return Refused(code=Reason.NOTIONAL_OVER_MAXIMUM, field="quantity", text=text)
     return None

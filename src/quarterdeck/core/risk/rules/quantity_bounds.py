@@ -15,7 +15,7 @@ def check(order: OrderCheck) -> Refused | None:
     if terms.min_qty is not None and qty < terms.min_qty:
         text += f"is under the venue's minimum {canonical(terms.min_qty)}"
         return Refused(code=Reason.QUANTITY_UNDER_MINIMUM, field="quantity", text=text)
-    if terms.max_qty is not None and qty > terms.max_qty:
+    if terms.max_qty is not None and qty > terms.max_qty and order.goes_whole:
         text += f"is over the venue's maximum {canonical(terms.max_qty)}"
         return Refused(code=Reason.QUANTITY_OVER_MAXIMUM, field="quantity", text=text)
     return None
