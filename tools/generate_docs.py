@@ -145,6 +145,7 @@ def configuration_keys() -> str:
         "[accounts.rate]": "RateSection",
         "[[drydock]]": "DrydockSection",
         "[[limits]]": "LimitsSection",
+        "[capture]": "CaptureSection",
         "[log]": "LogSection",
     }
     return table(

@@ -133,8 +133,9 @@ def _snapshot(host: VenueHost, account: str, args: pt.SnapshotArgs) -> Result:
     }
 
 
-def _instruments(host: VenueHost, _: str, __: pt.Args) -> Result:
-    views = [instrument_view(instrument) for instrument in host.state.instruments.values()]
+def _instruments(host: VenueHost, account: str, __: pt.Args) -> Result:
+    terms = host.state.accounts[account].terms
+    views = [instrument_view(instrument, terms) for instrument in host.state.instruments.values()]
     return {"instruments": views}
 
 

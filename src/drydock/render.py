@@ -6,9 +6,10 @@ from drydock.core import events as ev
 from drydock.core.book import BookSide
 from drydock.core.instrument import Instrument
 from drydock.core.ledger import Account
-from drydock.core.money import pico_text
+from drydock.core.money import pico_text, rate_text
 from drydock.core.orders import Order, Trade
 from drydock.core.state import VenueState
+from drydock.core.terms import AccountTerms
 
 type View = dict[str, Any]
 
@@ -99,8 +100,8 @@ def positions_view(state: VenueState, account: Account) -> list[View]:
     ]
 
 
-def instrument_view(instrument: Instrument) -> View:
-    """Show the rules of an instrument."""
+def instrument_view(instrument: Instrument, terms: AccountTerms) -> View:
+    """Show the rules of an instrument, and what an account pays on it."""
     spec = instrument.spec
     return {
         "symbol": spec.symbol,
@@ -114,6 +115,8 @@ def instrument_view(instrument: Instrument) -> View:
         "max_qty": f"{spec.max_qty:f}",
         "min_notional": f"{spec.min_notional:f}",
         "multiplier": f"{spec.multiplier:f}",
+        "maker_rate": rate_text(terms.maker_e8),
+        "taker_rate": rate_text(terms.taker_e8),
     }
 
 

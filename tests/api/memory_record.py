@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 
+import msgspec
+
 from quarterdeck.api.reads import OrderQuery, OrderRecord
 from quarterdeck.core.desk.state import DeskState
 from quarterdeck.core.model.child import ChildOrder
 from quarterdeck.core.model.facts import Trade
+from quarterdeck.core.model.market import MarketView
 from quarterdeck.core.model.order import ParentOrder
 from quarterdeck.ports import JournalEntry
 from quarterdeck.store.rows import JournalRow
@@ -20,6 +23,7 @@ class MemoryRecord:
         self.parents: dict[str, ParentOrder] = {}
         self.children: dict[str, dict[int, ChildOrder]] = {}
         self.fills: dict[str, list[Trade]] = {}
+        self.views: dict[bytes, MarketView] = {}
         self.failed: Callable[[str], None] | None = None
         self.reachable = asyncio.Event()
         self.reachable.set()
@@ -37,6 +41,8 @@ class MemoryRecord:
         self.parents.update((parent.id, parent) for parent in entry.parents)
         for child in entry.children:
             self.children.setdefault(child.operation_id, {})[child.child_no] = child
+        for name, body in entry.views:
+            self.views[name] = msgspec.json.decode(body, type=MarketView)
         for fill in entry.fills:
             if fill.operation_id is not None:
                 self.fills.setdefault(fill.operation_id, []).append(fill.trade)
@@ -64,6 +70,10 @@ class MemoryRecord:
         self._readable()
         found = sorted(self.parents.values(), key=lambda p: (p.created_ns, p.id), reverse=True)
         return [parent for parent in found if _matches(query, parent)][: query.limit]
+
+    async def view(self, name: bytes) -> MarketView | None:
+        self._readable()
+        return self.views.get(name)
 
     def store(self) -> "MemoryStore":
         return MemoryStore(self)

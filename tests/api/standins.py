@@ -147,6 +147,26 @@ class Rig(Struct, frozen=True, kw_only=True):
         """How much is durable, and how much was sent."""
         return len(self.record.entries), len(self.gateway.sent)
 
+    async def connect(
+        self,
+        account: str,
+        venue: str,
+        instruments: tuple[Instrument, ...],
+        capabilities: Capabilities = CAPABILITIES,
+    ) -> None:
+        """Bring an account up to where it takes orders."""
+        self.desk.on_fact(
+            GatewayConnected(
+                account=account,
+                venue=venue,
+                gateway_epoch=GATEWAY_EPOCH,
+                capabilities=capabilities,
+                instruments=instruments,
+            )
+        )
+        accounts = self.desk.engine.state.accounts
+        await self.settled(lambda: account in accounts and accounts[account].gate_open)
+
     async def settled(self, condition: Callable[[], object], within_s: float = 5.0) -> None:
         """Wait for a condition; the loop's other tasks run meanwhile."""
         deadline = asyncio.get_running_loop().time() + within_s
@@ -213,7 +233,11 @@ type OpenStored = Callable[[Callable[[str], None], Clock], Awaitable[Session]]
 
 @asynccontextmanager
 async def running_desk(
-    folder: Path, *, open_stored: OpenStored | None = None, reads: OrderReads | None = None
+    folder: Path,
+    *,
+    open_stored: OpenStored | None = None,
+    reads: OrderReads | None = None,
+    instruments: tuple[Instrument, ...] = INSTRUMENTS,
 ) -> AsyncGenerator[Rig]:
     """Run a desk whose one account is connected, reconciled, funded and has a market.
 
@@ -267,7 +291,7 @@ async def running_desk(
             bugs=bugs,
             key_file=key_file,
         )
-        await _open_account(rig)
+        await _open_account(rig, instruments)
         yield rig
     await desk.stop()
 
@@ -280,20 +304,10 @@ def _client(app: FastAPI, token: str) -> httpx.AsyncClient:
     )
 
 
-async def _open_account(rig: Rig) -> None:
+async def _open_account(rig: Rig, instruments: tuple[Instrument, ...]) -> None:
     limits = {BTC: LIMITS, ETH: LIMITS}
     assert await rig.desk.execute(SetLimits(limits=limits, by="test")) is None
-    rig.desk.on_fact(
-        GatewayConnected(
-            account=ACCOUNT,
-            venue=VENUE,
-            gateway_epoch=GATEWAY_EPOCH,
-            capabilities=CAPABILITIES,
-            instruments=INSTRUMENTS,
-        )
-    )
-    state = rig.desk.engine.state
-    await rig.settled(lambda: ACCOUNT in state.accounts and state.accounts[ACCOUNT].gate_open)
+    await rig.connect(ACCOUNT, VENUE, instruments)
     rig.show_market(BTC, "50000.00", "50001.00")
 
 

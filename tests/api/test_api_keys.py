@@ -36,9 +36,12 @@ def test_only_the_pulse_is_open_to_everybody():
     assert {endpoint.path for endpoint in ENDPOINTS if endpoint.scope is None} == OPEN_ROUTES
 
 
+CHANGES_NOTHING = {"/api/preview"}
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: f"{e.method} {e.path}")
 def test_calls_that_change_something_need_more_than_read(endpoint: Endpoint):
-    if endpoint.method != "GET":
+    if endpoint.method != "GET" and endpoint.path not in CHANGES_NOTHING:
         assert endpoint.scope in {Scope.TRADE, Scope.RISK, Scope.ADMIN}
 
 

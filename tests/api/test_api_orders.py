@@ -9,7 +9,8 @@ import pytest
 from tests.api.standins import ACCOUNT, BTC, ETH, Rig
 
 from quarterdeck.api.book_views import Books
-from quarterdeck.api.order_views import OrderAck, OrderDetail, OrderPage
+from quarterdeck.api.order_detail import OrderDetail
+from quarterdeck.api.order_views import OrderAck, OrderPage
 from quarterdeck.core.model.facts import GatewayLost, OrderUnknown
 from quarterdeck.core.model.intents import SendCancel
 from quarterdeck.core.model.reasons import Reason

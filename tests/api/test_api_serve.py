@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.api.served import served
 from tests.api.standins import BTC, Rig
 
 from quarterdeck.api import connection
@@ -22,17 +21,6 @@ ORDER = {
     "order_type": "LIMIT",
     "price": "50000",
 }
-
-
-@asynccontextmanager
-async def served(app: ASGIApp) -> AsyncGenerator[int]:
-    """Serve on a free port; yields it."""
-    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    bind = Bind(host="127.0.0.1", port=0)
-    task = asyncio.create_task(serve(app, bind, has_keys=True, on_ready=ready.set_result))
-    yield await ready
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def said(port: int, sent: bytes, *, within_s: float = 5.0) -> tuple[int, dict[str, str]]:

@@ -155,7 +155,7 @@ REFUSALS = [
         "expire_time",
         "with an offset",
     ),
-    ({"exec_algorithm_params": {"a": 1}}, Reason.INVALID_VALUE, "exec_algorithm_params", "NORMAL"),
+    ({"exec_algorithm_params": {"a": 1}}, Reason.UNKNOWN_FIELD, "exec_algorithm_params.a", "none"),
     ({"venues": ()}, Reason.INVALID_VALUE, "venues", f'["{VENUE}"]'),
     ({"venues": (VENUE, "OKX")}, Reason.INVALID_VALUE, "venues", "leave it out"),
     ({"strategy_id": ""}, Reason.INVALID_VALUE, "strategy_id", "1 to 64 printable"),

@@ -241,6 +241,18 @@ def test_the_journal_holds_after_all_that(shell):
     assert report["mismatches"] == []
 
 
+def test_every_decision_of_it_comes_out_the_same_again(shell):
+    live = shell.json("replay", "--decide")
+    assert live["ok"] is True
+    assert live["decided"] == live["entries"] > 20
+    file = shell.system.places.run / "journal.jsonl"
+    file.write_text(shell.run("journal", "export").stdout)
+    kept = shell.json("replay", str(file), "--decide")
+    assert kept["entries"] >= live["entries"]
+    assert kept["ok"] is True
+    assert (kept["desk_id"], kept["source"]) == ("main", "paper")
+
+
 def test_a_changed_table_and_a_changed_row_are_found(shell):
     rows = shell.json("journal", "verify")["rows"]
     as_superuser = "SET session_replication_role = replica; "

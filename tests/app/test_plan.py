@@ -94,6 +94,19 @@ def test_a_gateway_gets_what_its_account_says(places):
         gateway_settings(settings, places, "nope")
 
 
+def test_a_gateway_records_where_the_settings_say_unless_its_account_does_not(places):
+    assert gateway_settings(settings_of(places), places, "binance-spot").capture is None
+    capture = {"folder": "recorded", "free_mb_min": 3}
+    settings = settings_of(places, capture=capture)
+    given = gateway_settings(settings, places, "binance-spot").capture
+    assert given is not None
+    assert given.folder == str(places.data_dir / "recorded")
+    assert given.free_bytes_min == 3 * 1024 * 1024
+    account = {"account": "off", "venue": "V", "driver": "null", "capture": False}
+    settings = settings_of(places, capture=capture, accounts=[account])
+    assert gateway_settings(settings, places, "off").capture is None
+
+
 @pytest.mark.parametrize(
     ("desk", "url"),
     [

@@ -44,6 +44,9 @@ max_order_qty = "0.1"
 max_order_notional = 100000.10
 collar_bps = 50
 
+[capture]
+folder = "recorded"
+
 [log]
 level = "debug"
 """
@@ -68,6 +71,7 @@ def test_a_whole_file(tmp_path):
     assert settings.accounts[0].settings["token"] == "tok-$-en"
     assert settings.drydock[0].config == tmp_path / "drydock.toml"
     assert settings.limits[0].max_order_notional == Decimal("100000.10")
+    assert settings.capture.folder == tmp_path / "recorded"
     assert settings.log.level == "debug"
 
 
@@ -108,6 +112,7 @@ ACCOUNT = '[[accounts]]\naccount = "a"\nvenue = "V"\ndriver = "null"\n'
             LIMITS + "max_order_qty = '-1'",
             "limits[0].max_order_qty: value: -1 is below zero",
         ),
+        ("[capture]\nfree_mb_min = -1", "capture.free_mb_min: Input should be greater than"),
         ("[log]\nlevel = 'loud'", "log.level: Input should be 'debug', 'info', 'warning' or"),
     ],
 )

@@ -47,3 +47,5 @@ def test_the_last_line_of_the_demo_is_a_proof_that_holds():
     proof = json.loads(lines[-1])
     assert proof["journal_verified"] is True, proof
     assert proof["positions_equal_venue"] is True, proof
+    assert proof["decided_the_same"] is True, proof
+    assert proof["decided_again"] > 10, proof

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.gateways.contract_suite")
+pytest.register_assert_rewrite(
+    "tests.gateways.contract_suite", "tests.gateways.contract_public_trades"
+)
 
 from tests.gateways.hosted import ACCOUNT, Moody  # noqa: E402 - after the line above
 

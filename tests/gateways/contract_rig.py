@@ -27,11 +27,15 @@ class Rig(Protocol):
     off_tick_px: Decimal | None
     """A price that the venue refuses; None when it takes every price."""
     cannot: frozenset[str]
-    """Out of `trade`, `fail`, `restart`."""
+    """Out of `trade`, `fail`, `restart`, `print`."""
 
     def driver(self, **settings: Any) -> Driver: ...
 
     def set_book(self, bid_px: Decimal, ask_px: Decimal, quantity: Decimal) -> None: ...
+
+    def print_trade(self, px: Decimal, quantity: Decimal, aggressor: Side) -> str:
+        """Let the market trade, and return the trade's id."""
+        ...
 
     def fail(self, op: str, fault: str, **more: Any) -> None: ...
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,13 @@ class DrydockProcess:
         self._admin("POST", "market", {"symbol": symbol, "bids": [], "asks": []})
         body = {"symbol": symbol, "bids": [[bid_px, quantity]], "asks": [[ask_px, quantity]]}
         self._admin("POST", "market", body)
+
+    def print_trade(self, symbol: str, px: str, quantity: str, aggressor: str) -> str:
+        """Let the market trade, and return the trade's id."""
+        trade_id = uuid.uuid4().hex
+        trade = {"price": px, "quantity": quantity, "aggressor": aggressor, "trade_id": trade_id}
+        self._admin("POST", "market", {"symbol": symbol, "trade": trade})
+        return trade_id
 
     def inject(self, *rules: dict[str, Any]) -> None:
         """Put these faults in force, in place of all others."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from quarterdeck.core.model.facts import Trade, VenueStatus
 from quarterdeck.core.model.market import MarketView
+from quarterdeck.gateways.contract import PublicTrade
 
 WAIT_S = 10.0
 
@@ -29,6 +30,7 @@ class Ear:
     trades: list[Trade] = field(default_factory=list)
     closes: dict[str, Closed] = field(default_factory=dict)
     views: dict[str, MarketView] = field(default_factory=dict)
+    public_trades: list[PublicTrade] = field(default_factory=list)
     connections: list[bool] = field(default_factory=list)
     endings: list[str] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,6 +60,10 @@ class Ear:
 
     def view(self, view: MarketView) -> None:
         self.views[view.instrument] = view
+        self.news.set()
+
+    def public_trade(self, trade: PublicTrade) -> None:
+        self.public_trades.append(trade)
         self.news.set()
 
     def connection(self, *, connected: bool, reason: str) -> None:

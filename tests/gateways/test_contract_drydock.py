@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.gateways.contract_public_trades import *  # noqa: F403 - as below
 from tests.gateways.contract_rig import ASK_PX, BID_PX, Connected, an_order
 from tests.gateways.contract_suite import *  # noqa: F403 - the suite's tests become this file's
 from tests.gateways.drydock_process import ACCOUNT, TOKEN, VENUE, DrydockProcess
@@ -38,6 +39,9 @@ class DrydockRig:
 
     def set_book(self, bid_px: Decimal, ask_px: Decimal, quantity: Decimal) -> None:
         self.process.set_book("BTC-USDT", str(bid_px), str(ask_px), str(quantity))
+
+    def print_trade(self, px: Decimal, quantity: Decimal, aggressor: Side) -> str:
+        return self.process.print_trade("BTC-USDT", str(px), str(quantity), aggressor)
 
     def fail(self, op: str, fault: str, **more: Any) -> None:
         self.process.inject({"op": op, "fault": fault, "count": 1} | more)

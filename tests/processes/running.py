@@ -224,6 +224,13 @@ class Running:
         assert answer.status_code == 200, answer.text
         return answer.json()["accounts"][ACCOUNT]
 
+    def assert_decided_again(self) -> None:
+        """Make every decision of the journal again: the same must come out, byte for byte."""
+        told = self.command("replay", "--decide")
+        assert told["ok"], told
+        assert told["decided"] == told["entries"] > 0, told
+        assert told["other_form"] == 0, told
+
     def command(self, *arguments: str) -> dict:
         done = subprocess.run(
             [*self.program(), *arguments, "--config", str(self.config), "--json"],

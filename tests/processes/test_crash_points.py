@@ -35,6 +35,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     try:
         made.start()
         yield made
+        made.assert_decided_again()
     finally:
         made.stop()
         shutil.rmtree(folder)

@@ -5,14 +5,13 @@ under the new epoch. When its journal fails it freezes, lets only cancels out, a
 when it finds itself fenced it ends. It can die at named points of its code, within a step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
 from tests.simulation.disk import Disk, DiskJournal
 from tests.simulation.gateway import SimGateway
-from tests.simulation.market import ACCOUNT
-from tests.simulation.plan import Plan
+from tests.simulation.plan import Plan, VenuePlan
 from tests.simulation.venue import describe
 from tests.simulation.world import MS, Channel, Crashed, Process, World
 
@@ -73,6 +72,16 @@ class Watcher:
         """See `engine.Watcher`."""
 
 
+class _Line:
+    """What ties a desk to one account's gateway."""
+
+    def __init__(self, world: World, account: str, plan: VenuePlan) -> None:
+        self.account = account
+        self.link = LinkState(account, silence_ns=SILENCE_NS)
+        self.commands = Channel(world, "command", late_ns=LATE_COMMAND_NS, rates=plan.rates)
+        self.facts = Channel(world, "fact", late_ns=LATE_FACT_NS, rates=plan.rates)
+
+
 class SimDesk(Process):
     """One process of the desk."""
 
@@ -86,7 +95,7 @@ class SimDesk(Process):
         disk: Disk,
         *,
         name: str,
-        gateway: Callable[[], SimGateway],
+        gateways: Mapping[str, SimGateway],
         committed: Callable[[JournalEntry, int], None],
         stepped: Callable[["SimDesk"], None],
     ) -> None:
@@ -95,12 +104,10 @@ class SimDesk(Process):
         self.watcher = Watcher(world, name)
         self.epoch = 0
         self._plan = plan
-        self._gateway = gateway
+        self._gateways = gateways
         self._committed = committed
         self._stepped = stepped
-        self._link = LinkState(ACCOUNT, silence_ns=SILENCE_NS)
-        self._commands = Channel(world, "command", late_ns=LATE_COMMAND_NS)
-        self._facts = Channel(world, "fact", late_ns=LATE_FACT_NS)
+        self._lines = {account: _Line(world, account, plan.venues[account]) for account in gateways}
         self._views: dict[str, MarketView] = {}
         self._due_ns: int | None = None
         self.engine: Engine | None = None
@@ -126,32 +133,34 @@ class SimDesk(Process):
         """Take the newest cut of a book."""
         self._views[view.instrument] = view
 
-    def receive(self, frame: bytes) -> None:
-        """Take a message of the gateway's stream."""
+    def receive(self, account: str, frame: bytes) -> None:
+        """Take a message of a gateway's stream."""
         message = wire.decode_stream(frame)
         assert not isinstance(message, wire.Malformed), message
         if self.world.hit("desk_dies_at_fact"):
             raise Crashed("fact")
-        self._learn(self._link.on_message(message, self.world.now_ns))
+        self._learn(self._lines[account].link.on_message(message, self.world.now_ns))
 
     # The engine's way out.
 
     def send(self, command: GatewayCommand) -> Reason | None:
         """See `ports.Gateways`."""
         is_order = isinstance(command, todo.SendChild)
-        if is_order and not self._link.connected:
+        account = command.child.account if isinstance(command, todo.SendChild) else command.account
+        line = self._lines[account]
+        if is_order and not line.link.connected:
             return Reason.GATEWAY_DOWN
         if is_order and self.world.hit("desk_dies_before_send"):
             raise Crashed("before send")
         frame = wire.encode(to_wire(command, self.epoch))
-        gateway = self._gateway()
+        gateway = self._gateways[account]
 
         def arrive() -> None:
             decoded = wire.decode_command(frame)
             assert not isinstance(decoded, wire.Malformed), decoded
             gateway.command(decoded)
 
-        self._commands.send(gateway, arrive)
+        line.commands.send(gateway, arrive)
         if is_order and self.world.hit("desk_dies_after_send"):
             raise Crashed("after send")
         return None
@@ -184,7 +193,8 @@ class SimDesk(Process):
         if self.world.hit("desk_dies_in_recovery"):
             raise Crashed("recovery")
         self._import_emergency(engine)
-        self._learn(self._link.restart())
+        for line in self._lines.values():
+            self._learn(line.link.restart())
         self._schedule()
 
     def _import_emergency(self, engine: Engine) -> None:
@@ -244,22 +254,27 @@ class SimDesk(Process):
         answer(decision.refused)
 
     def _tick(self) -> None:
-        """Greet the gateway and judge its silence, for ever."""
-        self._learn(self._link.on_tick(self.world.now_ns))
+        """Greet the gateways and judge their silence, for ever."""
+        for line in self._lines.values():
+            self._learn(line.link.on_tick(self.world.now_ns))
+            self._greet(line)
+        self._schedule()
+        self.after(TICK_NS, self._tick)
+
+    def _greet(self, line: _Line) -> None:
         hello = wire.Hello(
             protocol=wire.PROTOCOL,
             desk_id="desk",
             desk_epoch=self.epoch,
-            want_welcome=self._link.wants_welcome,
+            want_welcome=line.link.wants_welcome,
         )
-        gateway = self._gateway()
-        self._commands.send(gateway, lambda: gateway.hello(self._carry, hello))
-        self._schedule()
-        self.after(TICK_NS, self._tick)
+        gateway = self._gateways[line.account]
 
-    def _carry(self, message: wire.StreamMessage) -> None:
-        frame = wire.encode(message)
-        self._facts.send(self, lambda: self.receive(frame))
+        def carry(message: wire.StreamMessage) -> None:
+            frame = wire.encode(message)
+            line.facts.send(self, lambda: self.receive(line.account, frame))
+
+        line.commands.send(gateway, lambda: gateway.hello(carry, hello))
 
     def _schedule(self) -> None:
         engine = self.engine

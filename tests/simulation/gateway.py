@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 from msgspec.structs import replace
-from tests.simulation.market import ACCOUNT, VENUE, capabilities
-from tests.simulation.plan import Plan
+from tests.simulation.market import capabilities
+from tests.simulation.plan import VenuePlan
 from tests.simulation.venue import STATUSES, SimVenue
 from tests.simulation.world import MS, Channel, Crashed, Process, World
 
@@ -77,17 +77,19 @@ class SimGateway(Process):
 
     session_class: type[GatewaySession] = GatewaySession
 
-    def __init__(self, world: World, plan: Plan, venue: SimVenue, sent: SentLog) -> None:
-        super().__init__(world, f"gateway@{world.now_ns}")
+    def __init__(self, world: World, plan: VenuePlan, venue: SimVenue, sent: SentLog) -> None:
+        super().__init__(world, f"gateway {venue.account}@{world.now_ns}")
+        self.account = venue.account
+        self.rates = plan.rates
         self._skew_ns = plan.gateway_skew_ns
-        self.session = self.session_class(ACCOUNT, VENUE, world.now_ns)
-        self._capabilities = capabilities(plan.absence_proof)
+        self.session = self.session_class(self.account, venue.site.venue, world.now_ns)
+        self._capabilities = capabilities(venue.site, plan.absence_proof)
         self._venue = venue
         self._sent = sent
         self._outbox = Outbox(Rate(per_s=50, burst=40, cancel_reserve=10))
-        self._requests = Channel(world, "request", late_ns=LATE_REQUEST_NS)
-        self._replies = Channel(world, "reply", late_ns=LATE_REPLY_NS)
-        self._pushes = Channel(world, "push", late_ns=LATE_PUSH_NS)
+        self._requests = Channel(world, "request", late_ns=LATE_REQUEST_NS, rates=plan.rates)
+        self._replies = Channel(world, "reply", late_ns=LATE_REPLY_NS, rates=plan.rates)
+        self._pushes = Channel(world, "push", late_ns=LATE_PUSH_NS, rates=plan.rates)
         self._pending: dict[int, Callable[[], None]] = {}
         """What a lost connection means for each request that waits for its reply."""
         self._requested = 0
@@ -146,8 +148,8 @@ class SimGateway(Process):
                 protocol=wire.PROTOCOL,
                 gateway_epoch=self.session.gateway_epoch,
                 next_seq=self._seq + 1,
-                account=ACCOUNT,
-                venue=VENUE,
+                account=self.account,
+                venue=self._venue.site.venue,
                 venue_connected=self.session.venue_connected,
                 capabilities=self._capabilities,
                 instruments=items,
@@ -232,7 +234,7 @@ class SimGateway(Process):
             lambda answer: self._settle(order, judge(answer, self.now_ns)),
             lambda why: self.submit_unanswered(work, why),
         )
-        if self.world.hit("gateway_dies_after_send"):
+        if self.world.hit("gateway_dies_after_send", self.rates):
             raise Crashed("after send")
 
     def submit_unanswered(self, work: SubmitNow, why: Reason) -> None:
@@ -257,7 +259,7 @@ class SimGateway(Process):
             case Refusal(code=code, text=text):
                 self.emit(
                     facts.CancelRejected(
-                        account=ACCOUNT,
+                        account=self.account,
                         client_order_id=name,
                         code=code,
                         text=text,
@@ -267,7 +269,7 @@ class SimGateway(Process):
             case Order():
                 self.emit(
                     facts.OrderClosed(
-                        account=ACCOUNT,
+                        account=self.account,
                         client_order_id=name,
                         venue_order_id=answer.venue_order_id,
                         status=STATUSES[answer.status],
@@ -283,7 +285,7 @@ class SimGateway(Process):
 
         def found(report: facts.OrderReport | None) -> None:
             self.emit(
-                facts.OrderNotFound(account=ACCOUNT, client_order_id=name, asked_ns=asked_ns)
+                facts.OrderNotFound(account=self.account, client_order_id=name, asked_ns=asked_ns)
                 if report is None
                 else replace(report, asked_ns=asked_ns)
             )
@@ -296,7 +298,7 @@ class SimGateway(Process):
         def told(parts: SnapshotParts) -> None:
             self.emit(
                 facts.VenueSnapshot(
-                    account=ACCOUNT,
+                    account=self.account,
                     gateway_epoch=self.session.gateway_epoch,
                     asked_ns=asked_ns,
                     trades_from_ns=trades_from_ns,
@@ -332,7 +334,7 @@ class SimGateway(Process):
 
         def arrive() -> None:
             answer = perform()
-            if may_fail and self.world.hit("venue_error_after"):
+            if may_fail and self.world.hit("venue_error_after", self.rates):
                 then = lambda: lost(Reason.REPLY_LOST)  # noqa: E731 - one of two, by chance
             else:
                 then = lambda: answered(answer)  # noqa: E731

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Final
 
 from tests.simulation import market
-from tests.simulation.market import ACCOUNT, WINDOW_MS, Listed
-from tests.simulation.plan import Plan
+from tests.simulation.market import MAKER_BPS, WINDOW_MS, Listed, Site
+from tests.simulation.plan import VenuePlan
 from tests.simulation.world import MS, Process, World
 
 from drydock.core import events as ev
@@ -35,19 +35,21 @@ STATUSES: Final = {
     Status.CANCELED: facts.VenueStatus.CANCELED,
     Status.EXPIRED: facts.VenueStatus.EXPIRED,
 }
-BALANCES: Final = {"BTC": 3, "USDT": 300_000, "LTC": 10}
-MOVE_EVERY_NS: Final = 200 * MS
+MOVE_EVERY_NS: Final = 250 * MS
+E8_PER_BPS: Final = 10_000
 
 type Push = Callable[[facts.Fact], None]
 
 
 class SimVenue(Process):
-    """The venue."""
+    """One venue with our account at it."""
 
-    def __init__(self, world: World, plan: Plan) -> None:
-        super().__init__(world, "venue")
+    def __init__(self, world: World, plan: VenuePlan, site: Site) -> None:
+        super().__init__(world, f"venue {site.venue}")
+        self.site = site
+        self.account = site.account
         self.state = VenueState()
-        self.listed = market.listed()
+        self.listed = market.listed(site)
         self.push: Push | None = None
         """Where the account's stream goes; None while nobody listens."""
         self.show: Callable[[MarketView], None] = lambda view: None
@@ -55,16 +57,16 @@ class SimVenue(Process):
         self._by_symbol = {item.spec.symbol: item for item in self.listed.values()}
         self._external = 0
         terms = AccountTerms(
-            maker_e8=-10_000,
-            taker_e8=100_000,
+            maker_e8=int(MAKER_BPS * E8_PER_BPS),
+            taker_e8=int(site.taker_bps * E8_PER_BPS),
             fee_mode=FeeMode.RECEIVED if plan.fee_in_received else FeeMode.QUOTE,
             leverage=5,
         )
         for item in self.listed.values():
             apply(self.state, ev.InstrumentListed(item.spec))
-        opening = {asset: amount * PICO for asset, amount in BALANCES.items()}
-        apply(self.state, ev.AccountOpened(ACCOUNT, opening))
-        apply(self.state, ev.TermsSet(ACCOUNT, terms))
+        opening = {asset: amount * PICO for asset, amount in site.balances.items()}
+        apply(self.state, ev.AccountOpened(self.account, opening))
+        apply(self.state, ev.TermsSet(self.account, terms))
         self._move()
 
     @property
@@ -76,15 +78,15 @@ class SimVenue(Process):
 
     def submit(self, order: VenueOrder, timestamp_ns: int) -> Order | Refusal:
         """Take an order, or refuse it; a known id is refused unless this venue forgets them."""
-        if self.world.hit("venue_rejects") and not self.orders_named(order.client_order_id):
+        if self.world.hit("venue_rejects", self._plan.rates) and not self.orders_named(order.client_order_id):
             return Refusal(RefusalCode.NO_MARKET, "the venue is in a mood")
         name = order.client_order_id
         before = self.orders_named(name)
-        if self._plan.venue_forgets_ids and before and not before[-1].is_open:
+        if self._plan.forgets_ids and before and not before[-1].is_open:
             name = f"{name}-{len(before) + 1}"
         outcome = self._do(
             Submit(
-                account=ACCOUNT,
+                account=self.account,
                 client_order_id=name,
                 symbol=self.listed[order.instrument].spec.symbol,
                 side=Side(order.side.value),
@@ -107,7 +109,7 @@ class SimVenue(Process):
         name = found[-1].client_order_id if found else client_order_id
         refusal = self._do(
             Cancel(
-                account=ACCOUNT,
+                account=self.account,
                 client_order_id=name,
                 timestamp_ns=timestamp_ns,
                 recv_window_ms=WINDOW_MS,
@@ -128,10 +130,10 @@ class SimVenue(Process):
                 quantity=self._by_symbol[symbol].qty(position.lots),
                 avg_px=None,
             )
-            for symbol, position in self.state.accounts[ACCOUNT].positions.items()
+            for symbol, position in self.state.accounts[self.account].positions.items()
         )
         return SnapshotParts(
-            orders=tuple(map(self.report, self.state.open_orders(ACCOUNT))),
+            orders=tuple(map(self.report, self.state.open_orders(self.account))),
             trades=tuple(t for t in self.trades() if t.at_ns >= trades_from_ns),
             balances=tuple(
                 facts.Balance(asset=asset, total=total) for asset, total in self.balances().items()
@@ -143,13 +145,13 @@ class SimVenue(Process):
 
     def orders_named(self, client_order_id: str) -> list[Order]:
         """Return every order that ever bore this name, oldest first."""
-        numbers = self.state.accounts[ACCOUNT].order_nos
+        numbers = self.state.accounts[self.account].order_nos
         names = [client_order_id, *(f"{client_order_id}-{n}" for n in range(2, 9))]
         return [self.state.order(numbers[name]) for name in names if name in numbers]
 
     def trades(self) -> list[facts.Trade]:
         """Return every trade of the account."""
-        seqs = self.state.accounts[ACCOUNT].trade_seqs
+        seqs = self.state.accounts[self.account].trade_seqs
         return [self._trade(self.state.trades[seq - 1]) for seq in seqs]
 
     def trade(self, trade_id: str) -> facts.Trade | None:
@@ -160,7 +162,7 @@ class SimVenue(Process):
 
     def balances(self) -> dict[str, Decimal]:
         """Return what the account holds."""
-        balances = self.state.accounts[ACCOUNT].balances_pico
+        balances = self.state.accounts[self.account].balances_pico
         return {asset: Decimal(pico) / PICO for asset, pico in balances.items()}
 
     def filled(self, order: Order) -> Decimal:
@@ -171,7 +173,7 @@ class SimVenue(Process):
         """Return an order as the venue's books have it."""
         item = self._by_symbol[order.symbol]
         return facts.OrderReport(
-            account=ACCOUNT,
+            account=self.account,
             instrument=item.instrument.id,
             client_order_id=named(order.client_order_id),
             venue_order_id=order.venue_order_id,
@@ -188,11 +190,11 @@ class SimVenue(Process):
     def trade_outside(self) -> None:
         """Let the account's owner trade past the desk, at the venue's own page."""
         self._external += 1
-        item = self.listed[self.world.rng.choice([market.SPOT, market.PERPETUAL])]
+        item = self.listed[self.world.rng.choice([name for name in self.listed if name != market.UNLIMITED])]
         side = self.world.rng.choice([Side.BUY, Side.SELL])
         self._do(
             Submit(
-                account=ACCOUNT,
+                account=self.account,
                 client_order_id=f"web-{self._external}",
                 symbol=item.spec.symbol,
                 side=side,
@@ -213,8 +215,8 @@ class SimVenue(Process):
             self.show(view)
             if self.world.rng.random() < 0.5:
                 self._do(market.trade(self.world, item, self.now_ns))
-        for order in self.state.open_orders(ACCOUNT):
-            if self.world.hit("venue_cancels"):
+        for order in self.state.open_orders(self.account):
+            if self.world.hit("venue_cancels", self._plan.rates):
                 self.cancel(named(order.client_order_id), self.now_ns)
         self.after(MOVE_EVERY_NS, self._move)
 
@@ -222,7 +224,7 @@ class SimVenue(Process):
         outcome = step(self.state, what, self.now_ns)
         for event in outcome.events:
             for fact in self._facts(event):
-                self.world.note(f"venue: {describe(fact)}")
+                self.world.note(f"{self.name}: {describe(fact)}")
                 if self.push is not None:
                     self.push(fact)
         return outcome.refusal
@@ -232,7 +234,7 @@ class SimVenue(Process):
             case ev.Accepted(order=order):
                 return [
                     facts.OrderAccepted(
-                        account=ACCOUNT,
+                        account=self.account,
                         client_order_id=named(order.client_order_id),
                         venue_order_id=order.venue_order_id,
                         at_ns=self.now_ns,
@@ -249,7 +251,7 @@ class SimVenue(Process):
 
     def _closed(self, order: Order) -> facts.OrderClosed:
         return facts.OrderClosed(
-            account=ACCOUNT,
+            account=self.account,
             client_order_id=named(order.client_order_id),
             venue_order_id=order.venue_order_id,
             status=STATUSES[order.status],
@@ -260,7 +262,7 @@ class SimVenue(Process):
     def _trade(self, trade: VenueTrade) -> facts.Trade:
         item: Listed = self._by_symbol[trade.symbol]
         return facts.Trade(
-            account=ACCOUNT,
+            account=self.account,
             instrument=item.instrument.id,
             trade_id=trade.trade_id,
             client_order_id=named(trade.client_order_id),

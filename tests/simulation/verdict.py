@@ -3,7 +3,6 @@
 from decimal import Decimal
 from typing import Final
 
-import msgspec
 from tests.simulation.auditor import Auditor
 from tests.simulation.client import Client
 from tests.simulation.desk import SimDesk
@@ -14,18 +13,14 @@ from tests.simulation.plan import Plan
 from tests.simulation.venue import BALANCES, STATUSES, SimVenue
 
 from drydock.core.money import PICO
-from quarterdeck.core.desk.decide import decide
-from quarterdeck.core.desk.fold import apply
 from quarterdeck.core.desk.state import DeskState, position_key
 from quarterdeck.core.model.decimals import ZERO
 from quarterdeck.core.model.holding import Holding
 from quarterdeck.core.model.ids import is_ours
-from quarterdeck.core.model.market import MarketView
 from quarterdeck.core.model.status import ChildStatus
 from quarterdeck.desk.record import decode_body
-
-REPLAY_EVERY: Final = 5
-"""Every so many seeds, all decisions are made again from what the journal recorded."""
+from quarterdeck.desk.replay.recorded import recorded
+from quarterdeck.desk.replay.redecide import replay
 
 TOLERANCE: Final = Decimal("1e-8")
 """The venue cuts each realised gain to 12 places; we keep 36."""
@@ -59,8 +54,7 @@ def judge(
     _judge_fills(auditor, disk, venue)
     _judge_figures(auditor, disk, venue)
     _judge_memory(auditor, disk, desk)
-    if auditor.seed % REPLAY_EVERY == 0:
-        _judge_replay(auditor, disk)
+    _judge_replay(auditor, disk)
 
 
 def _judge_operations(auditor: Auditor, client: Client, disk: Disk) -> None:
@@ -166,15 +160,9 @@ def _judge_memory(auditor: Auditor, disk: Disk, desk: SimDesk) -> None:
 
 
 def _judge_replay(auditor: Auditor, disk: Disk) -> None:
-    """Decide every recorded input again: the same events must come out, in the same order."""
-    state = DeskState()
-    for entry in disk.entries:
-        body = decode_body(entry.body)
-        seen = [msgspec.json.decode(view, type=MarketView) for _, view in entry.views]
-        views = {view.instrument: view for view in seen}
-        again = decide(state, body.input, entry.at_ns, views)
-        auditor.require(
-            again.events == body.events, f"entry {entry.seq} is decided otherwise: {again.events}"
-        )
-        for event in body.events:
-            apply(state, event, entry.at_ns)
+    """Decide every recorded input again: the same events must come out, byte for byte."""
+    result = replay(map(recorded, disk.entries), decide_again=True)
+    problems = result.problems()
+    auditor.require(not problems, "\n".join(problems))
+    auditor.require(result.decided == len(disk.entries), f"only {result.decided} decided again")
+    auditor.require(result.other_form == 0, f"{result.other_form} entries in another form")

@@ -40,6 +40,8 @@ class World:
         """True once faults have stopped."""
         self.faults: Counter[str] = Counter()
         """How often each fault struck."""
+        self.features: Counter[str] = Counter()
+        """How often each thing happened that a campaign has to have seen."""
         self._rates = rates
         self._trace = trace
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
@@ -58,9 +60,9 @@ class World:
         """Draw a whole number, both ends included."""
         return low_ns + int(self.rng.random() * (high_ns - low_ns + 1))
 
-    def hit(self, fault: str) -> bool:
-        """Draw whether a fault strikes now."""
-        rate = self._rates.get(fault, 0)
+    def hit(self, fault: str, rates: Mapping[str, float] | None = None) -> bool:
+        """Draw whether a fault strikes now, at the rates of the desk or of a venue."""
+        rate = (self._rates if rates is None else rates).get(fault, 0)
         if self.calm or not rate or self.rng.random() >= rate:
             return False
         self.faults[fault] += 1
@@ -134,23 +136,31 @@ class Channel:
     The faults it draws are `<kind>_lost`, `<kind>_doubled` and `<kind>_late`.
     """
 
-    def __init__(self, world: World, kind: str, *, late_ns: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        world: World,
+        kind: str,
+        *,
+        late_ns: tuple[int, int],
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
         self._world = world
         self._kind = kind
+        self._rates = rates
         self._late_ns = late_ns
         self._last_ns = 0
 
     def send(self, receiver: Process, work: Callable[[], None], *, may_double: bool = True) -> None:
         """Carry some work to another process, perhaps."""
         world = self._world
-        if world.hit(f"{self._kind}_lost"):
+        if world.hit(f"{self._kind}_lost", self._rates):
             return
         at_ns = world.now_ns + world.between(50_000, 3 * MS)
-        if world.hit(f"{self._kind}_late"):
+        if world.hit(f"{self._kind}_late", self._rates):
             at_ns = world.now_ns + world.between(*self._late_ns)
         else:
             at_ns = self._last_ns = max(at_ns, self._last_ns)
         world.at(at_ns, lambda: receiver.deliver(work))
-        if may_double and world.hit(f"{self._kind}_doubled"):
+        if may_double and world.hit(f"{self._kind}_doubled", self._rates):
             again_ns = at_ns + world.between(0, self._late_ns[1])
             world.at(again_ns, lambda: receiver.deliver(work))

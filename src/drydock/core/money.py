@@ -73,6 +73,11 @@ def trimmed(units: int, digits: int) -> str:
     return written.rstrip("0").rstrip(".") if digits else written
 
 
+def rate_text(rate_e8: int) -> str:
+    """Write a rate in units of 1e-8 as a plain decimal."""
+    return trimmed(rate_e8, RATE_DIGITS)
+
+
 def pico_text(amount_pico: int) -> str:
     """Write an amount of picos as a plain decimal."""
     return trimmed(amount_pico, PICO_DIGITS)

@@ -1,4 +1,4 @@
-"""Success as JSON."""
+"""Success as JSON, and the refusals that several calls share."""
 
 from http import HTTPStatus
 from typing import Final
@@ -7,7 +7,6 @@ import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
-from quarterdeck.api.errors import refusal
 from quarterdeck.core.model.ids import OPERATION_ID_RULE
 from quarterdeck.core.model.reasons import Reason, Refused
 
@@ -19,13 +18,13 @@ def answer(value: Struct, status: HTTPStatus = HTTPStatus.OK) -> Response:
     return Response(_encode(value), status, media_type="application/json")
 
 
-def unreadable(error: OSError) -> Response:
-    """Return the answer while the durable record cannot be read."""
+def unreadable(error: OSError) -> Refused:
+    """Return the refusal while the durable record cannot be read."""
     text = f"the database cannot be read ({error}); try again"
-    return refusal(Refused(code=Reason.FROZEN, text=text))
+    return Refused(code=Reason.FROZEN, text=text)
 
 
-def no_such_order(operation_id: str) -> Response:
-    """Return the answer for an id that no order has, or that none could have."""
+def no_such_order(operation_id: str) -> Refused:
+    """Return the refusal of an id that no order has, or that none could have."""
     text = f"no order has the operation_id {operation_id[:64]!r}; one has {OPERATION_ID_RULE}"
-    return refusal(Refused(code=Reason.UNKNOWN_ORDER, field="operation_id", text=text))
+    return Refused(code=Reason.UNKNOWN_ORDER, field="operation_id", text=text)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from quarterdeck.api.order_views import Amount, amount, amount_or_none
+from quarterdeck.api.amounts import Amount, amount, amount_or_none
 from quarterdeck.core.desk.state import AssetKey, DeskState, PositionKey
 from quarterdeck.core.model import position as positions
 from quarterdeck.core.model.account import AccountState

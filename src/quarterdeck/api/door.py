@@ -19,7 +19,7 @@ from quarterdeck.api.attempts import FailedAttempts
 from quarterdeck.api.endpoint import Call, DeskBugError, Endpoint, Services
 from quarterdeck.api.errors import Fault, error, refusal
 from quarterdeck.api.keys import ApiKey
-from quarterdeck.api.messages import BODY_BYTES_MAX, TOO_LARGE
+from quarterdeck.api.messages import too_large
 from quarterdeck.core.model.reasons import Reason, Refused
 
 BODY_WITHIN_S: Final = 10.0
@@ -79,7 +79,8 @@ class Door:
             return key
         body = b""
         if self._endpoint.method != "GET":
-            received = await _body(receive, headers.get(b"content-length", b""))
+            length = headers.get(b"content-length", b"")
+            received = await _body(receive, length, self._endpoint.body_bytes_max)
             if not isinstance(received, bytes):
                 return received
             body = received
@@ -147,10 +148,10 @@ def _query(scope: Scope) -> dict[str, str]:
         return {"": "too many fields"}
 
 
-async def _body(receive: Receive, length: bytes) -> bytes | Response | None:
+async def _body(receive: Receive, length: bytes, bytes_max: int) -> bytes | Response | None:
     """Read a body as far as it is allowed; None when the caller went away in between."""
-    if length.isdigit() and (len(length) > 12 or int(length) > BODY_BYTES_MAX):
-        return refusal(TOO_LARGE)
+    if length.isdigit() and (len(length) > 12 or int(length) > bytes_max):
+        return refusal(too_large(bytes_max))
     parts: list[bytes] = []
     size, more = 0, True
     try:
@@ -161,8 +162,8 @@ async def _body(receive: Receive, length: bytes) -> bytes | Response | None:
                     return None
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
-                if size > BODY_BYTES_MAX:
-                    return refusal(TOO_LARGE)
+                if size > bytes_max:
+                    return refusal(too_large(bytes_max))
                 more = message.get("more_body", False)
     except TimeoutError:
         text = f"the body did not arrive within {BODY_WITHIN_S:.0f} s"

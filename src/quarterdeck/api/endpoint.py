@@ -10,6 +10,7 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from quarterdeck.api.keys import KeyRing, Scope
+from quarterdeck.api.messages import BODY_BYTES_MAX
 from quarterdeck.api.reads import OrderReads
 from quarterdeck.core.model.commands import Command
 from quarterdeck.core.model.reasons import Refused
@@ -81,6 +82,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     handler: Handler
     summary: str
     body: type[Struct] | None = None
+    body_bytes_max: int = BODY_BYTES_MAX
     query: type[Struct] | None = None
     answer: type[Struct] | None = None
     """None for what is no JSON."""

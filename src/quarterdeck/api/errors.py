@@ -52,6 +52,8 @@ STATUS: Final[Mapping[Reason, HTTPStatus]] = {
     Reason.ID_REUSED: HTTPStatus.CONFLICT,
     Reason.ALREADY_FINISHED: HTTPStatus.CONFLICT,
     Reason.NOT_UNKNOWN: HTTPStatus.CONFLICT,
+    Reason.NOT_PAUSED: HTTPStatus.CONFLICT,
+    Reason.ALREADY_CANCELING: HTTPStatus.CONFLICT,
     Reason.TOO_LARGE: HTTPStatus.CONTENT_TOO_LARGE,
     Reason.FROZEN: HTTPStatus.SERVICE_UNAVAILABLE,
     Reason.OVERLOADED: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -74,8 +76,19 @@ def refusal(refused: Refused) -> Response:
         headers["www-authenticate"] = "Bearer"
     if refused.code is Reason.TOO_LARGE:
         headers["connection"] = "close"  # The rest of the body is not read.
-    status = STATUS.get(refused.code, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return error(status, refused.code, refused.text, field=refused.field, headers=headers)
+    return error(
+        status_of(refused), refused.code, refused.text, field=refused.field, headers=headers
+    )
+
+
+def status_of(refused: Refused) -> HTTPStatus:
+    """Return the status that a refusal is answered with."""
+    return STATUS.get(refused.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+def as_error(refused: Refused) -> Error:
+    """Return a refusal in the shape that callers see."""
+    return Error(code=refused.code.value, field=refused.field, text=refused.text)
 
 
 def error(

@@ -10,22 +10,29 @@ with the field, a code and what is allowed there.
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, get_args
+from functools import cache
+from typing import Annotated, Any, Final, get_args
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import fields
 
-from quarterdeck.core.desk.body_hash import DECIMAL_FIELDS, body_hash
+from quarterdeck.core.desk.body_hash import body_hash
 from quarterdeck.core.model.decimals import Problem, parse_amount
 from quarterdeck.core.model.reasons import Reason, Refused
 from quarterdeck.core.model.terms import OrderRequest
 
 BODY_BYTES_MAX: Final = 64 * 1024
-TOO_LARGE: Final = Refused(
-    code=Reason.TOO_LARGE, text=f"the body is larger than {BODY_BYTES_MAX} bytes"
-)
+
+type Words = Annotated[str, Meta(min_length=1, max_length=1_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""Text for a person, without control characters."""
+
+PARAMETERS: Final = "exec_algorithm_params"
+TWICE: Final = "the field is given twice"
+TOO_DEEP: Final = "the body is nested too deeply"
+NO_OBJECT: Final = "the body is not a JSON object: { … }"
 
 _ECHO_LENGTH_MAX: Final = 40
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*?)`(?: - at `(?P<path>.*)`)?")
@@ -48,11 +55,7 @@ def read_order(body: bytes) -> Order | Refused:
     sent = _object(body)
     if isinstance(sent, Refused):
         return sent
-    for name in DECIMAL_FIELDS.intersection(sent):
-        refused = _decimal(name, sent[name])
-        if refused is not None:
-            return refused
-    request = _converted(sent, OrderRequest, strict=True)
+    request = _typed(sent, OrderRequest)
     if isinstance(request, Refused):
         return request
     return Order(request=request, body_hash=body_hash(sent))
@@ -61,7 +64,37 @@ def read_order(body: bytes) -> Order | Refused:
 def read_body[M: Struct](body: bytes, message: type[M]) -> M | Refused:
     """Return the message that a body holds; an empty body is an empty object."""
     sent = _object(body or b"{}")
-    return sent if isinstance(sent, Refused) else _converted(sent, message, strict=True)
+    return sent if isinstance(sent, Refused) else _typed(sent, message)
+
+
+def read_array(body: bytes, name: str) -> list[bytes] | Refused:
+    """Return the items of a body that holds one array under one name, each as it was sent.
+
+    The body must be JSON as a whole; what an item says is not looked at.
+    """
+    try:
+        text = body.decode()
+        fields_sent = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        names = json.loads(text, object_pairs_hook=lambda pairs: [key for key, _ in pairs])
+    except msgspec.ValidationError:
+        return _malformed(NO_OBJECT)
+    except RecursionError:
+        return _malformed(TOO_DEEP)
+    except (msgspec.DecodeError, ValueError) as error:
+        return _malformed(_place(body, error))
+    unknown = next((key for key in names if key != name), None)
+    if unknown is not None:
+        text = f"there is no such field; the fields are {name}"
+        return Refused(code=Reason.UNKNOWN_FIELD, field=_cut(unknown), text=text)
+    if not names:
+        return Refused(code=Reason.MISSING_VALUE, field=name, text="it must be given")
+    if len(names) > 1:
+        return _invalid(name, TWICE)
+    try:
+        items = msgspec.json.decode(fields_sent[name], type=list[msgspec.Raw])
+    except msgspec.ValidationError:
+        return _invalid(name, "an array is needed")
+    return [bytes(item) for item in items]
 
 
 def read_query[M: Struct](query: Mapping[str, str], message: type[M]) -> M | Refused:
@@ -69,22 +102,27 @@ def read_query[M: Struct](query: Mapping[str, str], message: type[M]) -> M | Ref
     return _converted(dict(query), message, strict=False)
 
 
+def too_large(bytes_max: int) -> Refused:
+    """Return the refusal of a body, or of one message in it, that is over its bound."""
+    return Refused(code=Reason.TOO_LARGE, text=f"the body is larger than {bytes_max} bytes")
+
+
 def _object(body: bytes) -> dict[str, Any] | Refused:
     if len(body) > BODY_BYTES_MAX:
-        return TOO_LARGE
+        return too_large(BODY_BYTES_MAX)
     try:
         text = body.decode()
         # The strict decoder first: it alone refuses lone surrogates and says where it stopped.
         msgspec.json.decode(body)
         sent = json.loads(text, object_pairs_hook=_once)
     except _Twice as twice:
-        return _invalid(twice.name, "the field is given twice")
+        return _invalid(twice.name, TWICE)
     except RecursionError:
-        return _malformed("the body is nested too deeply")
+        return _malformed(TOO_DEEP)
     except (msgspec.DecodeError, ValueError) as error:
         return _malformed(_place(body, error))
     if not isinstance(sent, dict):
-        return _malformed("the body is not a JSON object: { … }")
+        return _malformed(NO_OBJECT)
     return sent
 
 
@@ -114,6 +152,38 @@ def _place(body: bytes, error: Exception) -> str:
             return f"the body is not JSON, within its {len(body)} bytes: {error}"
         case _:
             return f"the body is not JSON: {error}"
+
+
+@cache
+def decimal_fields(message: type[Struct]) -> frozenset[str]:
+    """Return the fields of a message that hold a decimal, which travels as a string."""
+    return frozenset(
+        field.name
+        for field in fields(message)
+        if field.type is Decimal or Decimal in get_args(field.type)
+    )
+
+
+def _typed[M: Struct](sent: dict[str, Any], message: type[M]) -> M | Refused:
+    """Return a message of that type, once what its types cannot say was checked."""
+    for name in decimal_fields(message).intersection(sent):
+        refused = _decimal(name, sent[name])
+        if refused is not None:
+            return refused
+    refused = _parameters(sent.get(PARAMETERS))
+    return refused if refused is not None else _converted(sent, message, strict=True)
+
+
+def _parameters(sent: object) -> Refused | None:
+    """Refuse what no algorithm takes as a parameter, naming it: the decoder would not."""
+    for name, value in sent.items() if isinstance(sent, dict) else ():
+        if isinstance(value, float):
+            text = f"{_cut(repr(value))} has a fraction, of which JSON numbers lose digits: send it"
+            return _invalid(f"{PARAMETERS}.{_cut(name)}", f'{text} as a string, such as "0.5"')
+        if isinstance(value, list | dict):
+            text = "a string, a whole number, true, false or null is needed"
+            return _invalid(f"{PARAMETERS}.{_cut(name)}", text)
+    return None
 
 
 def _decimal(name: str, value: object) -> Refused | None:
@@ -174,4 +244,5 @@ def _malformed(text: str) -> Refused:
 
 
 def _invalid(field: str, text: str) -> Refused:
-    return Refused(code=Reason.INVALID_VALUE, field=_cut(field), text=text)
+    longest = len(PARAMETERS) + 1 + _ECHO_LENGTH_MAX + 1
+    return Refused(code=Reason.INVALID_VALUE, field=field[:longest], text=text)

@@ -3,34 +3,22 @@
 The structs are the documented schema as well: the OpenAPI document is made from them.
 """
 
-import json
-from collections.abc import Iterator
-from decimal import Decimal
-from typing import Annotated, Any
+from collections.abc import Mapping
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from quarterdeck.api.reads import OrderRecord
+from quarterdeck.api.algorithm_views import shown_params
+from quarterdeck.api.amounts import Amount, amount, amount_or_none
+from quarterdeck.api.cost_views import CostView, cost_view
+from quarterdeck.core.model.algorithm import Algorithm
 from quarterdeck.core.model.child import ChildOrder
-from quarterdeck.core.model.decimals import canonical, div
+from quarterdeck.core.model.decimals import div
 from quarterdeck.core.model.facts import Trade
+from quarterdeck.core.model.instrument import Instrument, venue_of
 from quarterdeck.core.model.order import PX_PLACES, ParentOrder
 from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.status import ChildStatus, ParentStatus
-from quarterdeck.core.model.terms import Algorithm, OrderType, Route, Side, TimeInForce
-from quarterdeck.store.rows import JournalRow
-
-type Amount = Annotated[str, Meta(title="Decimal", description="In plain notation.")]
-
-
-def amount(value: Decimal) -> str:
-    """Return a number as the API prints it."""
-    return canonical(value)
-
-
-def amount_or_none(value: Decimal | None) -> str | None:
-    """Return a number, where there is one, as the API prints it."""
-    return None if value is None else canonical(value)
+from quarterdeck.core.model.terms import OrderType, Route, Side, TimeInForce
 
 
 class OrderAck(Struct, frozen=True, kw_only=True):
@@ -51,6 +39,14 @@ class OrderAck(Struct, frozen=True, kw_only=True):
     """False for a cancel that was sent from memory while the database could not be written."""
 
 
+class MarketPlace(Struct, frozen=True, kw_only=True):
+    """One place where an order's children may go."""
+
+    venue: str
+    account: str
+    instrument_key: str
+
+
 class OrderView(Struct, frozen=True, kw_only=True):
     """A parent order."""
 
@@ -58,6 +54,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
     state: ParentStatus
     reason: Reason | None
     detail: str | None
+    held: Reason | None
+    """Why a slice that is due cannot be sent now; it is tried again by itself."""
     instrument_key: str
     account: str
     side: Side
@@ -70,7 +68,13 @@ class OrderView(Struct, frozen=True, kw_only=True):
     reduce_only: bool
     strategy_id: str | None
     route: Route
+    venues: list[str]
+    """Where it may trade, the named venue first."""
+    markets: list[MarketPlace]
+    """The same places with the account and instrument at each."""
     exec_algorithm: Algorithm
+    exec_algorithm_params: dict[str, str | int]
+    """As understood, defaults filled in; to be sent again as they are."""
     max_slippage_bps: Amount | None
     decision_price: Amount | None
     metadata: dict[str, str]
@@ -85,6 +89,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
     """Price beyond which it may not trade."""
     fees: dict[str, Amount]
     """Paid so far by asset; negative is a rebate."""
+    cost: CostView | None
+    """None before a fill, and for inverse contracts."""
     children: int
     created_ns: int
     updated_ns: int
@@ -138,42 +144,6 @@ class FillView(Struct, frozen=True, kw_only=True):
     """The venue's time."""
 
 
-class VerdictView(Struct, frozen=True, kw_only=True):
-    """What risk said, and by which prices."""
-
-    accepted: bool
-    code: Reason | None
-    text: str | None
-    arrival_px: Amount | None
-    worst_px: Amount | None
-
-
-class EventView(Struct, frozen=True, kw_only=True):
-    """One entry of the order's story."""
-
-    seq: int
-    """The journal's entry."""
-    at_ns: int
-    cause: str
-    """Kind of the input that led to it."""
-    event: str
-    data: dict[str, Any]
-    """As it was recorded."""
-
-
-class OrderDetail(Struct, frozen=True, kw_only=True):
-    """An order with all that belongs to it."""
-
-    order: OrderView
-    verdict: VerdictView
-    children: list[ChildView]
-    fills: list[FillView] | None
-    """None when they cannot be read now."""
-    events: list[EventView] | None
-    source: str
-    """`journal`, or `memory` while the database cannot be read."""
-
-
 class PageMark(Struct, frozen=True, kw_only=True):
     """What to ask for the page that follows."""
 
@@ -206,14 +176,21 @@ def ack(parent: ParentOrder, *, durable: bool) -> OrderAck:
     )
 
 
-def order_view(parent: ParentOrder) -> OrderView:
-    """Return a parent as it is shown."""
+def order_view(parent: ParentOrder, instruments: Mapping[str, Instrument]) -> OrderView:
+    """Return a parent as it is shown; the loaded instruments say what its fills are worth."""
     terms = parent.terms
+    markets = [
+        MarketPlace(
+            venue=venue_of(one.instrument), account=one.account, instrument_key=one.instrument
+        )
+        for one in terms.markets
+    ]
     return OrderView(
         operation_id=parent.id,
         state=parent.status,
         reason=parent.reason,
         detail=parent.detail,
+        held=parent.held,
         instrument_key=terms.instrument,
         account=terms.account,
         side=terms.side,
@@ -226,7 +203,10 @@ def order_view(parent: ParentOrder) -> OrderView:
         reduce_only=terms.reduce_only,
         strategy_id=terms.strategy_id,
         route=terms.route,
+        venues=[market.venue for market in markets],
+        markets=markets,
         exec_algorithm=terms.algorithm,
+        exec_algorithm_params=shown_params(terms.params),
         max_slippage_bps=amount_or_none(terms.max_slippage_bps),
         decision_price=amount_or_none(terms.decision_px),
         metadata=terms.metadata,
@@ -237,6 +217,7 @@ def order_view(parent: ParentOrder) -> OrderView:
         arrival_px=amount_or_none(parent.arrival_px),
         worst_px=amount_or_none(parent.reserved_px),
         fees={asset: amount(paid) for asset, paid in parent.fees.items()},
+        cost=cost_view(parent, instruments.get(terms.instrument)),
         children=parent.children,
         created_ns=parent.created_ns,
         updated_ns=parent.updated_ns,
@@ -290,54 +271,3 @@ def fill_view(trade: Trade) -> FillView:
         maker=trade.maker,
         at_ns=trade.at_ns,
     )
-
-
-def detail(record: OrderRecord) -> OrderDetail:
-    """Return an order's full account from the record."""
-    return OrderDetail(
-        order=order_view(record.parent),
-        verdict=_verdict(record.parent),
-        children=[child_view(child) for child in record.children],
-        fills=[fill_view(trade) for trade in record.fills],
-        events=list(_events(record)),
-        source="journal",
-    )
-
-
-def detail_from_memory(parent: ParentOrder, children: list[ChildOrder]) -> OrderDetail:
-    """Return what memory knows of an order while the record cannot be read."""
-    return OrderDetail(
-        order=order_view(parent),
-        verdict=_verdict(parent),
-        children=[child_view(child) for child in children],
-        fills=None,
-        events=None,
-        source="memory",
-    )
-
-
-def _verdict(parent: ParentOrder) -> VerdictView:
-    denied = parent.status is ParentStatus.DENIED
-    return VerdictView(
-        accepted=not denied,
-        code=parent.reason if denied else None,
-        text=parent.detail if denied else None,
-        arrival_px=amount_or_none(parent.arrival_px),
-        worst_px=amount_or_none(parent.reserved_px),
-    )
-
-
-def _events(record: OrderRecord) -> Iterator[EventView]:
-    """Pick this order's events: one entry of the journal may speak of many."""
-    names = {child.client_order_id for child in record.children}
-    for row in record.journal:
-        yield from _events_of(row, record.parent.id, names)
-
-
-def _events_of(row: JournalRow, operation_id: str, children: set[str]) -> Iterator[EventView]:
-    # Read without types, so that entries of an older version can still be shown.
-    for event in json.loads(row.body)["events"]:
-        own = event.get("operation_id") or event.get("terms", {}).get("operation_id")
-        if own == operation_id or event.get("client_order_id") in children:
-            kind = event.pop("type")
-            yield EventView(seq=row.seq, at_ns=row.at_ns, cause=row.kind, event=kind, data=event)

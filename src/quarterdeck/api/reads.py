@@ -15,11 +15,13 @@ from msgspec import Meta, Struct
 
 from quarterdeck.core.model.child import ChildOrder
 from quarterdeck.core.model.facts import Trade
+from quarterdeck.core.model.market import MarketView
 from quarterdeck.core.model.order import ParentOrder
 from quarterdeck.core.model.status import ParentStatus
 from quarterdeck.store import documents, reader
 from quarterdeck.store.connection import Connection
 from quarterdeck.store.journal import journal_of
+from quarterdeck.store.recovery import load_views
 from quarterdeck.store.rows import JournalRow
 from quarterdeck.store.session import UNAVAILABLE, StoreUnavailable
 
@@ -69,7 +71,12 @@ class OrderReads(Protocol):
         """Return a page of orders."""
         ...
 
+    async def view(self, name: bytes) -> MarketView | None:
+        """Return the book that is kept under a hash, or None: it may have been purged."""
+        ...
 
+
+_view: Final = msgspec.json.Decoder(MarketView)
 _trade: Final = msgspec.json.Decoder(Trade)
 
 
@@ -132,6 +139,12 @@ class StoredReads:
                 limit=query.limit,
             )
         return [documents.parent_of(row) for row in rows]
+
+    async def view(self, name: bytes) -> MarketView | None:
+        """See `OrderReads.view`."""
+        async with self._reading() as connection:
+            found = await load_views(connection, [name])
+        return _view.decode(found[name].body) if name in found else None
 
     @asynccontextmanager
     async def _reading(self) -> AsyncGenerator[Connection]:

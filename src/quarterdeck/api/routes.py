@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from quarterdeck.api import desk_calls, orders
+from quarterdeck.api import (
+    algorithm_views,
+    batch,
+    desk_calls,
+    orders,
+    preview,
+    steering,
+    stored_views,
+)
 from quarterdeck.api.book_views import Books
 from quarterdeck.api.desk_calls import (
     Health,
@@ -14,10 +22,12 @@ from quarterdeck.api.desk_calls import (
 )
 from quarterdeck.api.endpoint import Endpoint
 from quarterdeck.api.keys import Scope
-from quarterdeck.api.order_views import OrderAck, OrderDetail, OrderPage
+from quarterdeck.api.order_detail import OrderDetail
+from quarterdeck.api.order_views import OrderAck, OrderPage
 from quarterdeck.api.orders import CancelRequest, ResolveRequest
 from quarterdeck.api.reads import OrderQuery
 from quarterdeck.api.venue_views import Instruments, Venues
+from quarterdeck.core.desk.amendment import AmendRequest
 from quarterdeck.core.model.terms import OrderRequest
 
 # The route of an order stands first: routes are tried in turn.
@@ -40,6 +50,71 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         handler=orders.cancel,
         summary="Cancel an order; works while the database is down.",
         body=CancelRequest,
+        answer=OrderAck,
+        status=202,
+        refusals=(400, 404, 409, 413, 422, 503),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/orders/batch",
+        scope=Scope.TRADE,
+        handler=batch.submit_batch,
+        summary="Submit up to 100 orders, each taken or refused by itself.",
+        body=batch.BatchRequest,
+        body_bytes_max=batch.BATCH_BYTES_MAX,
+        answer=batch.BatchAnswer,
+        refusals=(400, 413, 422),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/preview",
+        scope=Scope.READ,
+        handler=preview.preview_order,
+        summary="Show what an order would do and cost now; nothing is sent or kept.",
+        body=preview.PreviewRequest,
+        answer=preview.PreviewAnswer,
+        refusals=(400, 409, 413, 422, 503),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/orders/{operation_id}/amend",
+        scope=Scope.TRADE,
+        handler=steering.amend,
+        summary="Change the terms of a live order; what is out beyond them is canceled.",
+        body=AmendRequest,
+        answer=OrderAck,
+        status=202,
+        refusals=(400, 404, 409, 413, 422, 503),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/orders/{operation_id}/pause",
+        scope=Scope.TRADE,
+        handler=steering.pause,
+        summary="Pause an order: cancel what is out and send nothing until it is resumed.",
+        body=steering.PauseRequest,
+        answer=OrderAck,
+        status=202,
+        refusals=(400, 404, 409, 413, 422, 503),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/orders/{operation_id}/resume",
+        scope=Scope.TRADE,
+        handler=steering.resume,
+        summary="Go on with a paused order.",
+        body=steering.ResumeRequest,
+        answer=OrderAck,
+        status=202,
+        refusals=(400, 404, 409, 413, 422, 503),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/orders/{operation_id}/expire",
+        scope=Scope.TRADE,
+        handler=steering.expire,
+        summary="End the time of an order now: as a cancel, but it ends as expired.",
+        body=steering.ExpireRequest,
         answer=OrderAck,
         status=202,
         refusals=(400, 404, 409, 413, 422, 503),
@@ -69,9 +144,26 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         path="/api/orders/{operation_id}",
         scope=Scope.READ,
         handler=orders.show,
-        summary="Show an order with its children, fills, verdict and story.",
+        summary="Show an order with its children, fills, verdict, routing, cost and story.",
         answer=OrderDetail,
         refusals=(404, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/views/{hash}",
+        scope=Scope.READ,
+        handler=stored_views.show_view,
+        summary="Show a book that a decision saw.",
+        answer=stored_views.StoredView,
+        refusals=(404, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/algorithms",
+        scope=Scope.READ,
+        handler=algorithm_views.show_algorithms,
+        summary="Show the execution algorithms with their parameters.",
+        answer=algorithm_views.Algorithms,
     ),
     Endpoint(
         method="GET",

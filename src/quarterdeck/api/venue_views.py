@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
+from quarterdeck.api.amounts import Amount, amount, amount_or_none
 from quarterdeck.api.book_views import reconciled_age_ns
-from quarterdeck.api.order_views import Amount, amount, amount_or_none
 from quarterdeck.core.desk.state import DeskState
 from quarterdeck.core.model.account import AccountState, Capabilities, ExternalOrder
 from quarterdeck.core.model.instrument import Instrument, Settlement

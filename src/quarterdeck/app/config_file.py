@@ -129,6 +129,10 @@ def _settled(settings: Settings, environment: Mapping[str, str], folder: Path) -
         for section in settings.drydock
     )
     changes: dict[str, Any] = {"desk": desk.model_copy(update=placed), "drydock": drydock}
+    captured = settings.capture.folder
+    if captured is not None:
+        there = {"folder": (folder / captured.expanduser()).absolute()}
+        changes["capture"] = settings.capture.model_copy(update=there)
     url = environment.get("DATABASE_URL")
     if settings.database.url is None and url:
         try:

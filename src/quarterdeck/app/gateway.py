@@ -2,6 +2,7 @@
 
 from quarterdeck.app.places import Places
 from quarterdeck.app.settings import AccountSection, Settings
+from quarterdeck.gateways.capture.settings import CaptureSettings
 from quarterdeck.gateways.outbox import Rate
 from quarterdeck.gateways.process import run_gateway
 from quarterdeck.gateways.settings import GatewaySettings
@@ -43,7 +44,15 @@ def gateway_settings(settings: Settings, places: Places, account: str) -> Gatewa
             burst=section.rate.burst,
             cancel_reserve=section.rate.cancel_reserve,
         ),
+        capture=_capture(settings, section),
     )
+
+
+def _capture(settings: Settings, section: AccountSection) -> CaptureSettings | None:
+    capture = settings.capture
+    if capture.folder is None or not section.capture:
+        return None
+    return CaptureSettings(folder=str(capture.folder), free_bytes_min=capture.free_mb_min * 2**20)
 
 
 def _section(settings: Settings, account: str) -> AccountSection:

@@ -98,6 +98,8 @@ class AccountSection(Section):
     instruments: tuple[str, ...] = ()
     """Canonical ids whose books are watched; empty: all that the venue lists."""
     rate: RateSection = RateSection()
+    capture: bool = True
+    """Whether this account's market data is recorded, when there is a folder for it."""
 
     @field_validator("instruments", mode="after")
     @classmethod
@@ -161,6 +163,15 @@ class LimitsSection(Section):
         return value
 
 
+class CaptureSection(Section):
+    """Recording of the market data that the gateways publish."""
+
+    folder: Path | None = None
+    """Where to record; a relative path counts from the configuration file; left out: nowhere."""
+    free_mb_min: int = Field(default=2_048, ge=0)
+    """Recording pauses while the disk has fewer free megabytes (2^20 bytes) than this."""
+
+
 class LogSection(Section):
     """How much the processes say."""
 
@@ -175,6 +186,7 @@ class Settings(Section):
     accounts: tuple[AccountSection, ...] = ()
     drydock: tuple[DrydockSection, ...] = ()
     limits: tuple[LimitsSection, ...] = ()
+    capture: CaptureSection = CaptureSection()
     log: LogSection = LogSection()
 
     @model_validator(mode="after")

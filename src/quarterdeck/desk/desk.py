@@ -75,6 +75,7 @@ class Desk:
         self._session: Session | None = None
         self._loader: Loader | None = None
         self._known = KnownIds()
+        self._views: dict[str, MarketView] = {}
         self._facts: deque[Fact] = deque()
         self._facts_waiting = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -135,8 +136,7 @@ class Desk:
     def on_view(self, account: str, view: MarketView) -> None:
         """Take the newest cut of a book."""
         del account
-        if self._engine is not None:
-            self._engine.views[view.instrument] = view
+        self._views[view.instrument] = view
 
     def _execute_frozen(self, engine: Engine, command: Command) -> Refused | None:
         match command:
@@ -165,7 +165,6 @@ class Desk:
         self._loader = Loader(session.store)
         self._known = KnownIds()
         self._spawn(self._read_known(self._known, session.store))
-        views = self._engine.views if self._engine is not None else {}
         engine = Engine(
             session.state,
             last_seq=session.last_seq,
@@ -174,7 +173,7 @@ class Desk:
             clock=self._clock,
             watcher=self._watcher,
         )
-        engine.views = views
+        engine.views = self._views
         self._facts.clear()  # Older than the snapshots that are asked for now.
         self._engine = engine
         engine.recover()

@@ -14,7 +14,7 @@ No asyncio here: the same engine runs under the event loop and in the seeded sim
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from quarterdeck.core.desk import names
@@ -85,7 +85,8 @@ class Engine:
     ) -> None:
         """Begin from a state that the journal holds up to `last_seq`."""
         self.state = state
-        self.views: dict[str, MarketView] = {}
+        self.views: Mapping[str, MarketView] = {}
+        """The newest view of each instrument; whoever receives them owns the map."""
         self.frozen: str | None = None
         """Why nothing is decided any more; None while all is well."""
         self.wakes = Wakes()

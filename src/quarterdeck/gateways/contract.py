@@ -135,6 +135,20 @@ class SnapshotParts(Struct, frozen=True, kw_only=True):
     positions: tuple[VenuePosition, ...]
 
 
+class PublicTrade(Struct, frozen=True, kw_only=True, gc=False):
+    """A trade of the market, by whomever, as the venue tells everybody."""
+
+    instrument: str
+    """Canonical id."""
+    trade_id: str
+    px: Decimal
+    quantity: Decimal
+    aggressor: Side | None
+    """Side of the order that took; None when the venue does not say."""
+    at_ns: int
+    """The venue's time of the trade."""
+
+
 class DriverError(Exception):
     """What a driver raises on purpose: `ConnectError` or `QueryError`."""
 
@@ -175,6 +189,10 @@ class DriverListener(Protocol):
 
     def view(self, view: MarketView) -> None:
         """A subscribed book changed; `seq` and `at_ns` are set by the driver."""
+        ...
+
+    def public_trade(self, trade: PublicTrade) -> None:
+        """The market traded in a subscribed instrument."""
         ...
 
     def connection(self, *, connected: bool, reason: str) -> None:
@@ -282,6 +300,16 @@ class Driver(Protocol):
 
     async def subscribe_book(self, instrument: str, *, depth: int, interval_ms: int) -> None:
         """Start views of a book; they go on after the driver's own reconnects.
+
+        Raises:
+            QueryError: if the venue refuses or does not answer.
+        """
+        ...
+
+    async def subscribe_trades(self, instrument: str) -> None:
+        """Start the market's trades of an instrument, each reported once; they go on likewise.
+
+        A venue without public trades takes it and stays silent.
 
         Raises:
             QueryError: if the venue refuses or does not answer.

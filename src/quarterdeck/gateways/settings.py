@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from quarterdeck.gateways.capture.settings import CaptureSettings
 from quarterdeck.gateways.endpoint import Endpoint, GatewayKeys, endpoint_fault, local_endpoint
 from quarterdeck.gateways.outbox import Rate
 
@@ -32,7 +33,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The only desk whose hello is taken; None takes the first that comes, for this run."""
     instruments: tuple[str, ...] = ()
     """Canonical ids whose books are watched; empty watches all that the venue lists."""
-    book_depth: int = 10
+    book_depth: int = 20
     view_interval_ms: int = 100
     heartbeat_ms: int = 250
     rate: Rate = Rate()
@@ -41,6 +42,8 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Backstop around every driver call; a driver's own timeout should be shorter."""
     reconnect_ms: int = 250
     reconnect_ms_max: int = 15_000
+    capture: CaptureSettings | None = None
+    """Recording of what is published; None is none."""
 
     def __post_init__(self) -> None:
         if not self.account or not set(self.account) <= _NAME:

@@ -8,8 +8,9 @@ again later; it does not keep the account from trading.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
+from functools import partial
 
 import structlog
 
@@ -23,7 +24,7 @@ from quarterdeck.core.model.facts import (
 )
 from quarterdeck.core.model.instrument import Instrument
 from quarterdeck.core.model.market import MarketView
-from quarterdeck.gateways.contract import ConnectError, Driver, QueryError
+from quarterdeck.gateways.contract import ConnectError, Driver, PublicTrade, QueryError
 from quarterdeck.gateways.session import GatewaySession
 from quarterdeck.gateways.settings import GatewaySettings
 
@@ -36,6 +37,7 @@ class VenueLink:
     Args:
         emit: reports a fact to the desk.
         on_view: takes the newest cut of a book.
+        on_public_trade: takes trades of the market, which are only asked for when given.
         on_change: called after `session.venue_connected` changed; with the instruments when they
             were loaded anew, else with None.
     """
@@ -49,6 +51,7 @@ class VenueLink:
         emit: Callable[[Fact], None],
         on_view: Callable[[MarketView], None],
         on_change: Callable[[tuple[Instrument, ...] | None], None],
+        on_public_trade: Callable[[PublicTrade], None] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.reason = "connecting"
@@ -59,6 +62,7 @@ class VenueLink:
         self._emit = emit
         self._on_view = on_view
         self._on_change = on_change
+        self._on_public_trade = on_public_trade
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
@@ -71,7 +75,7 @@ class VenueLink:
                 self.counts["connects"] += 1
                 delay_ms = self._settings.reconnect_ms
                 self._set(connected=True, reason="", instruments=tuple(instruments))
-                watching = asyncio.create_task(self._watch_books(instruments))
+                watching = asyncio.create_task(self._watch_market(instruments))
                 try:
                     await self._ended.wait()
                 finally:
@@ -140,6 +144,11 @@ class VenueLink:
         """See `DriverListener`."""
         self._on_view(view)
 
+    def public_trade(self, trade: PublicTrade) -> None:
+        """See `DriverListener`."""
+        if self._on_public_trade is not None:
+            self._on_public_trade(trade)
+
     def connection(self, *, connected: bool, reason: str) -> None:
         """See `DriverListener`."""
         self._set(connected=connected, reason="" if connected else reason)
@@ -178,31 +187,38 @@ class VenueLink:
         log.warning("connect_failed", reason=self.reason)
         return None
 
-    async def _watch_books(self, instruments: Sequence[Instrument]) -> None:
+    async def _watch_market(self, instruments: Sequence[Instrument]) -> None:
         listed = [item.id for item in instruments]
         wanted = self._settings.instruments or tuple(listed)
         missing = [name for name in wanted if name not in listed]
         if missing:
             log.error("instruments_not_listed", missing=missing, listed=listed)
-        waiting = [name for name in wanted if name in listed]
+        subscribe_book = partial(
+            self._driver.subscribe_book,
+            depth=self._settings.book_depth,
+            interval_ms=self._settings.view_interval_ms,
+        )
+        known = [name for name in wanted if name in listed]
+        waiting: list[tuple[str, str, Callable[[str], Awaitable[None]]]]
+        waiting = [("books", name, subscribe_book) for name in known]
+        if self._on_public_trade is not None:
+            waiting += [("trades", name, self._driver.subscribe_trades) for name in known]
         while waiting:
-            waiting = [name for name in waiting if not await self._watch(name)]
+            waiting = [each for each in waiting if not await self._watch(*each)]
             if waiting:
                 await asyncio.sleep(self._settings.reconnect_ms_max / 1000)
 
-    async def _watch(self, instrument: str) -> bool:
+    async def _watch(
+        self, what: str, instrument: str, subscribe: Callable[[str], Awaitable[None]]
+    ) -> bool:
         try:
             async with asyncio.timeout(self._settings.request_timeout_ms / 1000):
-                await self._driver.subscribe_book(
-                    instrument,
-                    depth=self._settings.book_depth,
-                    interval_ms=self._settings.view_interval_ms,
-                )
+                await subscribe(instrument)
         except (QueryError, TimeoutError) as error:
-            log.warning("book_not_watched", instrument=instrument, error=repr(error))
+            log.warning("not_watched", what=what, instrument=instrument, error=repr(error))
         except Exception:
-            log.exception("driver_raised", call="subscribe_book")
+            log.exception("driver_raised", call=f"subscription of {what}")
         else:
             return True
-        self.counts["books_not_watched"] += 1
+        self.counts[f"{what}_not_watched"] += 1
         return False

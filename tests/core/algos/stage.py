@@ -24,6 +24,7 @@ D = Decimal
 START_NS: Final = 1_700_000_000_000_000_000
 MS: Final = 1_000_000
 SECOND: Final = 1_000 * MS
+DAY_NS: Final = 86_400 * SECOND
 ACCOUNT: Final = "paper"
 INSTRUMENT: Final = "BINANCE-SPOT:SPOT_PAIR:BTC-USDT"
 PX: Final = D(100)
@@ -93,6 +94,8 @@ class Stage:
             left = self.parent.available - released
             assert left < self.grid.lot_qty or left >= self.grid.min_qty, "an unsendable remainder"
         assert step.look_ns is None or step.look_ns > self.now_ns
+        if not released:
+            self._nothing_before(step.look_ns)
         self.steps += 1
         self.last = step
         return step
@@ -164,6 +167,7 @@ class Stage:
 
     def pause(self) -> None:
         self._apply(ev.ParentPaused(operation_id=self.parent.id, by="me", why="test"))
+        self._all_leave()
 
     def resume(self) -> None:
         self._apply(ev.ParentResumed(operation_id=self.parent.id, by="me"))
@@ -173,6 +177,14 @@ class Stage:
         self._apply(
             ev.ParentAmended(operation_id=self.parent.id, terms=terms, reserved_px=PX, by="me")
         )
+        if changes.keys() != {"quantity"} or self.parent.available < 0:
+            self._all_leave()
+
+    def _all_leave(self) -> None:
+        """Ask for the end of every child, as the desk does."""
+        for number, child in self.parent.open_children.items():
+            leaving = replace(child, leaving=True)
+            self.parent = orders.with_child_leaves(self.parent, number, leaving, self.now_ns)
 
     def later(self, duration_ns: int) -> None:
         self.now_ns += duration_ns
@@ -183,6 +195,15 @@ class Stage:
             return False
         self.now_ns = max(self.now_ns, self.last.look_ns)
         return True
+
+    def _nothing_before(self, look_ns: int | None) -> None:
+        """Nobody who looks too soon gets anything, and nobody who was not told to look misses it.
+
+        A desk looks whenever something happens, not only when it was asked to.
+        """
+        at_ns = self.now_ns + DAY_NS if look_ns is None else look_ns - 1
+        situation = Situation(parent=self.parent, grid=self.grid, now_ns=at_ns)
+        assert not self.kind.step(situation).release
 
     def _leaves(self, number: int, leaves: Decimal) -> None:
         child = replace(self.parent.open_children[number], leaves=leaves)

@@ -17,6 +17,7 @@ from quarterdeck.core.algos.parameter import (
 )
 from quarterdeck.core.algos.registry import KINDS, schemas
 from quarterdeck.core.model.algorithm import Algorithm, IcebergParams, TwapParams
+from quarterdeck.core.model.decimals import canonical
 from quarterdeck.core.model.reasons import Reason, Refused
 
 D = Decimal
@@ -169,6 +170,7 @@ def test_values_are_exact_however_they_are_spelled(whole: int, thousandths: int,
         return
     assert not isinstance(values, Refused)
     assert values == {"delay": D(spelled)}
+    assert str(values["delay"]) == canonical(D(spelled)), "stored in one form only"
     assert nanoseconds(values["delay"]) == whole * 10**9 + thousandths * 10**6
     if not thousandths:
         assert read_values((one,), {"delay": whole}) == values

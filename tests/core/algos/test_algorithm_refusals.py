@@ -32,6 +32,7 @@ TAKEN: list[tuple[Algorithm, dict[str, Any], dict[str, Any]]] = [
     (Algorithm.TWAP, TWAP, {"quantity": D("0.2")}),
     (Algorithm.ICEBERG, ICEBERG, {"post_only": True}),
     (Algorithm.ICEBERG, ICEBERG, {"quantity": D("0.5")}),
+    (Algorithm.ICEBERG, {"display_quantity": "0.3"}, {}),
     (Algorithm.ICEBERG, {"display_quantity": "0.2"}, {"quantity": D("0.2")}),
 ]
 

@@ -1,13 +1,11 @@
 """Steps of each algorithm worked by hand: rounds, slots, catching up, parts, pauses, remainders."""
 
-from collections import Counter
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from tests.core.algos.stage import GRID, PX, SECOND, START_NS, Stage, some_terms
 
-from quarterdeck.core.algos.chance import uniform
 from quarterdeck.core.algos.contract import Grid, Situation, Step
 from quarterdeck.core.algos.patience import FAILURES_MAX, PACE_NS
 from quarterdeck.core.algos.registry import KINDS
@@ -112,6 +110,14 @@ def test_normal_smart_goes_on_with_what_comes_back_but_not_in_a_tight_circle(tif
     assert stage.look() == Step(over=True), "0.2 is less than any venue takes"
 
 
+def test_normal_smart_is_not_over_while_something_may_come_back():
+    stage = a_stage(Algorithm.NORMAL, **SMART)
+    number = stage.send(D("5.8"))
+    assert stage.look() == Step()
+    stage.close(number)
+    assert stage.look() == Step(look_ns=START_NS + PACE_NS)
+
+
 def test_normal_smart_waits_after_refusals_and_gives_up():
     stage = a_stage(Algorithm.NORMAL, **SMART)
     waits = []
@@ -208,8 +214,9 @@ def test_twap_waits_after_a_refusal_and_not_for_the_slot_only():
 
 def test_twap_sends_nothing_before_its_order_began_or_while_paused():
     stage = a_stage(Algorithm.TWAP, TWAP)
-    stage.now_ns = START_NS - 1
-    assert stage.look() == Step(look_ns=START_NS)
+    for early_ns in (1, 10 * SECOND, 25 * SECOND):
+        stage.now_ns = START_NS - early_ns
+        assert stage.look() == Step(look_ns=START_NS)
     stage.now_ns = START_NS
     stage.pause()
     assert stage.look() == Step()
@@ -235,6 +242,23 @@ def test_twap_varies_sizes_and_times_by_its_seed():
         assert max(late[seed]) > 8 * SECOND
     assert sizes[1] != sizes[2]
     assert late[1] != late[2]
+
+
+def test_twap_varies_around_the_even_schedule_and_size_apart_from_time():
+    sent: dict[str, Any] = {"horizon_secs": 20, "interval_secs": 10}
+    first, agreeing = [], 0
+    for seed in range(400):
+        varied = {**sent, "size_variance_pct": 50, "time_variance_pct": 90, "seed": seed}
+        terms = some_terms(Algorithm.TWAP, varied, quantity=D(2_000))
+        sizes = KINDS[Algorithm.TWAP].schedule(terms, GRID)
+        first.append(sizes[0].quantity)
+        three = some_terms(Algorithm.TWAP, {**varied, "horizon_secs": 30}, quantity=D(3_000))
+        marks = KINDS[Algorithm.TWAP].schedule(three, GRID)
+        agreeing += (marks[1].cumulative > 2_000) == (marks[1].at_ns > D("14.5") * SECOND)
+    assert abs(sum(first) / len(first) - 1_000) < 30, "as often above as below"
+    assert min(first) < 760
+    assert max(first) > 1_240
+    assert 150 < agreeing < 250, "a late slice is as often a large as a small one"
 
 
 # ICEBERG
@@ -278,6 +302,25 @@ def test_iceberg_varies_its_parts_but_not_when_asked_again():
     assert abs(sum(shown[:-1]) / (len(shown) - 1) - 1) < D("0.1"), "the mean is what was asked"
 
 
+def test_iceberg_varies_no_further_up_than_its_minimum_lets_it_down():
+    sent: dict[str, Any] = {"display_quantity": "0.4", "display_variance_pct": 50}
+    stage = a_stage(Algorithm.ICEBERG, sent, quantity=D(30))
+    shown = set()
+    while stage.parent.available > 1:
+        number = stage.act()
+        assert number is not None
+        stage.fill(number)
+        shown.add(stage.releases[-1][1])
+        stage.later(PACE_NS)
+    assert shown == {D("0.3"), D("0.4"), D("0.5")}
+
+
+def test_iceberg_shows_the_minimum_when_that_has_grown_past_its_part():
+    stage = a_stage(Algorithm.ICEBERG, {"display_quantity": "0.4"})
+    stage.grid = Grid(lot_qty=D("0.1"), min_qty=D("0.7"))
+    assert stage.look().release == D("0.7")
+
+
 # What they share
 
 
@@ -295,30 +338,6 @@ def test_a_fill_ends_a_row_of_refusals(algorithm: Algorithm, sent: dict[str, Any
     out_and_back(stage, "0.5")
     assert stage.parent.failures == 0
     assert not stage.look().over
-
-
-@pytest.mark.parametrize("bound", [1, 2, 7, 10**12])
-def test_chance_stays_within_its_bound_and_depends_on_all_that_is_asked(bound: int):
-    def drawn(seed: int = 1, operation_id: str = "op", what: str = "size") -> list[int]:
-        return [
-            uniform(bound, seed=seed, operation_id=operation_id, number=number, what=what)
-            for number in range(700)
-        ]
-
-    first = drawn()
-    assert first == drawn()
-    assert 0 <= min(first) <= max(first) < bound
-    if bound == 1:
-        return
-    others = [drawn(seed=2), drawn(operation_id="op2"), drawn(what="time")]
-    assert all(first != other for other in others)
-    tenths = Counter(number * 2 // bound for number in first)
-    assert all(250 < count < 450 for count in tenths.values()), "both halves come as often"
-
-
-def test_chance_is_the_same_on_every_machine():
-    """A pinned number: if it changes, the plans of all orders that run change with it."""
-    assert uniform(10**6, seed=42, operation_id="OP-1", number=3, what="size") == 1473
 
 
 def test_every_algorithm_is_listed_under_its_name():

@@ -376,3 +376,13 @@ def test_parameters_can_be_amended() -> None:
     bench.later(S)
     bench.look()
     assert bench.parent().exposed >= D("0.6")
+
+
+def test_an_order_amended_while_paused_and_resumed_at_once_sends_all_of_it() -> None:
+    bench = resting()
+    pause(bench)
+    amend(bench, quantity=D(3))
+    resume(bench)
+    assert bench.parent().children == 1  # It waits for what the canceled child brings back.
+    end(bench, 1)
+    assert (bench.parent().exposed, bench.parent().children) == (3, 2)

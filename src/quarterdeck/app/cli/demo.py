@@ -10,9 +10,10 @@ from quarterdeck.app.cli.options import Output
 from quarterdeck.app.command_error import EXIT_REFUSED, CommandError
 from quarterdeck.app.defaults import SAMPLE_DATA
 from quarterdeck.app.demo.report import document, show
-from quarterdeck.app.demo.story import Story
+from quarterdeck.app.demo.story import Proof, Story
 from quarterdeck.app.demo.system import DemoError, DemoSystem
-from quarterdeck.app.journal_check import JournalReport, check_journal
+from quarterdeck.app.journal_check import check_journal
+from quarterdeck.app.journal_replay import replay_database
 from quarterdeck.app.printing import print_json
 
 OUTPUT = Output()
@@ -37,9 +38,8 @@ def demo(*, output: Output = OUTPUT) -> int:
     hint = "" if system.data == "recorded" else f" ({SAMPLE_DATA} would name recorded data)"
     say(f"starting PostgreSQL, a simulated venue, a gateway and the desk; {system.data} data{hint}")
 
-    def check() -> JournalReport:
-        dsn = system.places.dsn_file.read_text(encoding="utf-8").strip()
-        return asyncio.run(check_journal(dsn, DESK_ID))
+    def check() -> Proof:
+        return asyncio.run(_prove(system.places.dsn_file.read_text(encoding="utf-8").strip()))
 
     try:
         with system:
@@ -51,6 +51,11 @@ def demo(*, output: Output = OUTPUT) -> int:
     else:
         show(findings)
     return 0 if findings.ok else EXIT_REFUSED
+
+
+async def _prove(dsn: str) -> Proof:
+    replayed = await replay_database(dsn, DESK_ID, decide_again=True)
+    return Proof(journal=await check_journal(dsn, DESK_ID), replay=replayed.result)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -1,61 +1,34 @@
-"""`quarterdeck order`: submit, cancel, show, list, resolve."""
+"""`quarterdeck order`: submit, cancel, show, list, resolve; and the way to its other commands."""
 
 import secrets
 import time
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from quarterdeck.app.cli.options import Access
+from quarterdeck.app.cli.order_show import print_order, print_orders
+from quarterdeck.app.cli.order_terms import TERMS, Terms, message_of
 from quarterdeck.app.cli.which_desk import desk_client
 from quarterdeck.app.command_error import EXIT_REFUSED, EXIT_UNREACHABLE, CommandError
 from quarterdeck.app.desk_client import segment
-from quarterdeck.app.printing import print_fields, print_json, print_rows
+from quarterdeck.app.printing import print_fields, print_json
 
-app = App(name="order", help="Submit, cancel and look at parent orders.")
-
-Flag = Annotated[bool, Parameter(negative="")]
+app = App(name="order", help="Submit, steer and look at parent orders.")
 ACCESS = Access()
 
-SHOWN = (
-    "operation_id",
-    "state",
-    "reason",
-    "detail",
-    "instrument_key",
-    "account",
-    "side",
-    "order_type",
-    "quantity",
-    "price",
-    "filled",
-    "avg_px",
-    "fees",
-    "created_ns",
-)
-LISTED = (
-    "operation_id",
-    "created_ns",
-    "state",
-    "side",
-    "quantity",
-    "price",
-    "filled",
-    "avg_px",
-    "instrument_key",
-)
-CHILDREN = (
-    "child_no",
-    "state",
-    "reason",
-    "quantity",
-    "price",
-    "filled",
-    "avg_px",
-    "venue_order_id",
-)
-FILLS = ("trade_id", "side", "quantity", "price", "fee", "fee_asset", "maker", "at_ns")
-EVENTS = ("seq", "at_ns", "cause", "event")
+# Imported when they are used, as the commands of the whole program are.
+FOLDER = "quarterdeck.app.cli"
+for name, target, text in (
+    ("batch", "order_batch:batch", "Submit the orders of a file."),
+    ("preview", "order_preview:preview", "Show what an order would do and cost; nothing is sent."),
+    ("algorithms", "order_preview:algorithms", "Show the algorithms and their parameters."),
+    ("amend", "order_steering:amend", "Change the terms of a live order."),
+    ("pause", "order_steering:pause", "Send nothing more for an order until it is resumed."),
+    ("resume", "order_steering:resume", "Go on with a paused order."),
+    ("expire", "order_steering:expire", "End an order's time now."),
+):
+    app.command(f"{FOLDER}.{target}", name=name, help=text)
 
 
 @app.command
@@ -64,15 +37,7 @@ def submit(
     side: Literal["BUY", "SELL"],
     quantity: str,
     *,
-    price: str | None = None,
-    tif: Literal["GTC", "IOC", "FOK", "GTD"] = "GTC",
-    expire_time: str | None = None,
-    post_only: Flag = False,
-    reduce_only: Flag = False,
-    account: str | None = None,
-    strategy_id: str | None = None,
-    max_slippage_bps: str | None = None,
-    operation_id: str | None = None,
+    terms: Terms = TERMS,
     access: Access = ACCESS,
 ) -> int:
     """Submit a parent order: LIMIT when a price is given, MARKET otherwise.
@@ -83,38 +48,17 @@ def submit(
         instrument: Canonical id, for example BINANCE-SPOT:SPOT_PAIR:BTC-USDT.
         side: BUY or SELL.
         quantity: In base units or contracts.
-        price: Limit price in quote currency.
-        tif: How long it may rest.
-        expire_time: RFC 3339 time with an offset, for GTD.
-        post_only: Never take liquidity.
-        reduce_only: Only bring a position closer to zero.
-        account: Needed where a venue has several.
-        strategy_id: For whom.
-        max_slippage_bps: For MARKET: worst price from the arrival price.
-        operation_id: Your own id for the order; drawn when left out.
+        terms: How it is to be worked.
         access: Which desk, and how to print.
     """
-    chosen_id = operation_id or new_operation_id()
-    given = {
-        "operation_id": chosen_id,
-        "instrument_key": instrument,
-        "side": side,
-        "quantity": quantity,
-        "order_type": "LIMIT" if price is not None else "MARKET",
-        "price": price,
-        "time_in_force": tif,
-        "expire_time": expire_time,
-        "post_only": post_only or None,
-        "reduce_only": reduce_only or None,
-        "account": account,
-        "strategy_id": strategy_id,
-        "max_slippage_bps": max_slippage_bps,
+    body = {
+        "operation_id": new_operation_id(),
+        **message_of(instrument, side, quantity, terms),
     }
-    body = {name: value for name, value in given.items() if value is not None}
     try:
         answer = desk_client(access).post("/api/orders", body)
     except CommandError as error:
-        raise _UndoneError(error, chosen_id) from error
+        raise _UndoneError(error, body["operation_id"]) from error
     _show(answer, access)
     return EXIT_REFUSED if answer["state"] == "denied" else 0
 
@@ -127,18 +71,12 @@ def cancel(operation_id: str, *, access: Access = ACCESS) -> None:
 
 @app.command
 def show(operation_id: str, *, access: Access = ACCESS) -> None:
-    """Show an order with its children, fills and history."""
+    """Show an order with its children, fills, routing, cost and history."""
     answer = desk_client(access).get(f"/api/orders/{segment(operation_id)}")
     if access.json:
         print_json(answer)
-        return
-    print_fields("order", {name: answer["order"][name] for name in SHOWN})
-    print_rows("children", CHILDREN, answer["children"])
-    for name, columns in (("fills", FILLS), ("events", EVENTS)):
-        if answer[name] is not None:
-            print_rows(name, columns, answer[name])
-        else:
-            print(f"{name}: the database cannot be read now")
+    else:
+        print_order(answer)
 
 
 @app.command(name="list")
@@ -172,7 +110,7 @@ def list_(
     if access.json:
         print_json(answer)
     else:
-        print_rows("orders", LISTED, answer["orders"])
+        print_orders(answer)
 
 
 @app.command

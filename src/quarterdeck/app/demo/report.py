@@ -18,6 +18,8 @@ def document(findings: Findings) -> dict[str, Any]:
         "kills": [{"what": kill.what, "seconds": kill.seconds} for kill in findings.kills],
         "journal_rows": findings.journal.chain.rows,
         "journal_verified": findings.journal.ok,
+        "decided_again": findings.replay.decided,
+        "decided_the_same": not findings.replay.problems(),
         "positions_equal_venue": not findings.differences,
         "differences": findings.differences,
         "open_at_end": findings.open_at_end,
@@ -36,6 +38,8 @@ def show(findings: Findings) -> None:
     for kill in findings.kills:
         print_line(f"{kill.what} killed: took orders again after {kill.seconds:.1f} s")
     journal = "journal verified" if findings.journal.ok else "JOURNAL NOT VERIFIED"
+    if problems := findings.replay.problems():
+        print_line("\n".join(problems))
     venue = "POSITIONS DIFFER FROM VENUE" if findings.differences else "positions equal venue"
     print_line(
         VERDICT if findings.ok else f"{journal}, {venue}, {findings.open_at_end} orders open"

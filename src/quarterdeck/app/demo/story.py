@@ -22,6 +22,7 @@ from quarterdeck.app.demo.comparison import differences
 from quarterdeck.app.demo.system import DemoError, DemoSystem
 from quarterdeck.app.desk_client import DeskClient
 from quarterdeck.app.journal_check import JournalReport
+from quarterdeck.desk.replay.redecide import ReplayResult
 
 FILLED, RESTING, REFUSED, INTERRUPTED = (
     "demo-fills",
@@ -33,7 +34,16 @@ AGE_NS_MAX: Final = 1_000_000_000
 SETTLE_S_MAX: Final = 20.0
 MIDST_S: Final = 0.004
 
-type Check = Callable[[], JournalReport]
+
+class Proof(Struct, frozen=True, kw_only=True):
+    """What the journal says, straight from the database."""
+
+    journal: JournalReport
+    replay: ReplayResult
+    """All its decisions, made again."""
+
+
+type Check = Callable[[], Proof]
 
 
 class Kill(Struct, frozen=True, kw_only=True):
@@ -53,6 +63,7 @@ class Findings(Struct, frozen=True, kw_only=True):
     refused_detail: str
     kills: list[Kill]
     journal: JournalReport
+    replay: ReplayResult
     differences: list[str]
     """Between desk and venue; none when all is well."""
     open_at_end: int
@@ -61,7 +72,8 @@ class Findings(Struct, frozen=True, kw_only=True):
     @property
     def ok(self) -> bool:
         """Whether the promise held."""
-        return self.journal.ok and not self.differences and not self.open_at_end
+        proven = self.journal.ok and not self.replay.problems()
+        return proven and not self.differences and not self.open_at_end
 
 
 class Story:
@@ -97,11 +109,14 @@ class Story:
         self._compare("after both kills")
         self._cancel_resting()
         found = self._compare("at the end")
-        report = self._check()
+        proof = self._check()
+        report, again = proof.journal, proof.replay
         self._say(
             f"journal: {report.chain.rows} rows, chain {'good' if report.chain.ok else 'BROKEN'}, "
             f"folding them gives {'exactly' if report.ok else 'NOT'} what the tables hold"
         )
+        same = "NOT the same" if again.problems() else "the same, byte for byte"
+        self._say(f"decided again: {again.decided} of {again.entries} inputs, {same}")
         return Findings(
             data=self._system.data,
             orders=self._details(),
@@ -109,6 +124,7 @@ class Story:
             refused_detail=refused["detail"],
             kills=self._kills,
             journal=report,
+            replay=again,
             differences=found,
             open_at_end=sum(order["status"] == "OPEN" for order in self._system.venue()["orders"]),
             seconds=time.monotonic() - began_s,

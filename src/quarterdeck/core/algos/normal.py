@@ -56,9 +56,9 @@ def _replaces(parent: ParentOrder) -> bool:
     """Tell whether the new round must wait for children of the last one, on their way out.
 
     There is one release in a round, so it has to have all that they bring back. A child that
-    rests at the price still asked for stays, and what an amend added goes out beside it.
+    stays is no reason to wait: what an amend added goes out beside it.
     """
-    return any(child.px != parent.terms.limit_px for child in parent.open_children.values())
+    return any(child.leaving for child in parent.open_children.values())
 
 
 def _read(sent: Mapping[str, object]) -> AlgorithmParams | Refused | None:

@@ -48,7 +48,7 @@ class _Marks(Struct, frozen=True, kw_only=True, gc=False):
     """Furthest that a mark is moved to either side."""
 
     def after(self, slot: int) -> int:
-        """Return how many lots should be out once a slot's slice is; zero for none, slot -1."""
+        """Return how many lots should be out once a slot's slice is; zero before slot 0."""
         if slot < 0:
             return 0
         if slot >= self.slots - 1:
@@ -83,9 +83,12 @@ class _Marks(Struct, frozen=True, kw_only=True, gc=False):
         return slot * self.params.interval_ns + self.late_ns(slot)
 
     def latest(self, elapsed_ns: int) -> int:
-        """Return the last slot whose slice is due by a time from the order's start; -1 if none."""
+        """Return the last slot whose slice is due by a time from the order's start.
+
+        Negative before the start; such slots have no slice.
+        """
         begun = elapsed_ns // self.params.interval_ns
-        return begun if begun >= 0 and self.due_ns(begun) <= elapsed_ns else max(begun - 1, -1)
+        return begun if self.due_ns(begun) <= elapsed_ns else begun - 1
 
 
 def step(situation: Situation) -> Step:

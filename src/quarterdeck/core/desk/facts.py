@@ -260,7 +260,8 @@ def _acknowledge(draft: Draft, child: ChildOrder, venue_order_id: str, at_ns: in
     if after.cancel_requested_ns is not None and after.status.is_live:
         # A cancel that overtook the acknowledgement may have been refused or lost.
         ask_cancel(draft, after)
-    plan(draft, child.operation_id)
+    if not draft.state.parents[child.operation_id].status.is_live:
+        plan(draft, child.operation_id)  # A dead child that shows life: it is canceled.
 
 
 def _lost(draft: Draft, child: ChildOrder, asked_ns: int) -> None:

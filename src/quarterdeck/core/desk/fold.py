@@ -162,6 +162,7 @@ def _move_child(state: DeskState, event: ev.ChildEvent, now_ns: int) -> None:
         parent = orders.with_failure(parent, now_ns)
     px = child.limit_px if child.limit_px is not None else parent.reserved_px
     assert px is not None, "an accepted order has a worst price"
-    left = OpenChild(account=child.account, leaves=child.leaves, px=px)
+    leaving = child.cancel_requested_ns is not None
+    left = OpenChild(account=child.account, leaves=child.leaves, px=px, leaving=leaving)
     parent = orders.with_child_leaves(parent, child.child_no, left, now_ns)
     _put(state, replace(parent, updated_ns=now_ns))

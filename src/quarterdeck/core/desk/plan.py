@@ -95,7 +95,6 @@ def _work(draft: Draft, operation_id: str) -> End | None:
         parent = draft.state.parents[operation_id]
         if refused is not None:
             return _hold(draft, parent, refused)
-        step = kind.step(Situation(parent=parent, grid=grid, now_ns=draft.now_ns))
     if step.look_ns is not None:
         draft.ask(WakeParent(at_ns=step.look_ns, operation_id=operation_id))
     if step.over and not parent.open_children:

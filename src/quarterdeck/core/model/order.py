@@ -78,6 +78,8 @@ class OpenChild(Struct, frozen=True, kw_only=True, gc=False):
     """Always positive."""
     px: Decimal
     """Worst price at which it may trade."""
+    leaving: bool = False
+    """Whether its end is asked for: what it leaves unfilled becomes available again."""
 
 
 class ParentOrder(Struct, frozen=True, kw_only=True, gc=False):
@@ -128,6 +130,8 @@ class ParentOrder(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def exposed(self) -> Decimal:
         """Quantity that venues may still fill."""
+        if not self.open_children:
+            return ZERO
         return total(child.leaves for child in self.open_children.values())
 
     @property
@@ -300,7 +304,7 @@ def with_child_leaves(
 ) -> ParentOrder:
     """Return the parent after one of its children has so much left to fill, perhaps nothing."""
     known = parent.open_children.get(child_no)
-    if (known.leaves if known is not None else ZERO) == child.leaves:
+    if known == child or (known is None and not child.leaves):
         return parent
     children = {no: other for no, other in parent.open_children.items() if no != child_no}
     if child.leaves:

@@ -26,7 +26,8 @@ def held_by(parent: ParentOrder, instrument: Instrument) -> tuple[tuple[str, str
     the parent's account, or over all accounts (`POOL`) when SMART has yet to choose one.
     Derivatives hold margin at their venue, not with us.
     """
-    if not parent.status.is_live or parent.reserved_px is None:
+    spot = instrument.settlement is Settlement.SPOT
+    if not spot or not parent.status.is_live or parent.reserved_px is None:
         return ()
     terms = parent.terms
     parts = [(child.account, child.leaves, child.px) for child in parent.open_children.values()]

@@ -23,7 +23,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from quarterdeck.core.routing.ladder import Ladder, between, climb
+from quarterdeck.core.routing.ladder import Ladder, between
 
 BRANCHES_MAX: Final = 256
 """Most branches tried; five venues need 63. Beyond it the best found so far stands."""
@@ -45,6 +45,8 @@ class Allocation(Struct, frozen=True, kw_only=True, gc=False):
     filled: int
     cost: int
     """With fees, see `costs.net_px`."""
+    prices: list[tuple[int, int]]
+    """Of each ladder's part, with fees and without."""
 
     def beats(self, other: "Allocation") -> bool:
         """Say whether this one fills more, or as much for less."""
@@ -54,6 +56,9 @@ class Allocation(Struct, frozen=True, kw_only=True, gc=False):
 def allocate(ladders: list[Ladder], quantity: int) -> Allocation:
     """Return the best allocation; among equals one venue alone, then the first ladders."""
     best = best_single(ladders)
+    everything = [ladder.most if ladder.usable else 0 for ladder in ladders]
+    if best.filled < sum(everything) <= quantity:
+        return _priced(ladders, everything)  # Nobody's part leaves another less.
     search = _Search(ladders, quantity)
     for root in search.roots():
         best = search.improve(best, root)
@@ -62,15 +67,12 @@ def allocate(ladders: list[Ladder], quantity: int) -> Allocation:
 
 def best_single(ladders: list[Ladder]) -> Allocation:
     """Return the allocation to one venue that fills most, then costs least; perhaps nothing."""
-    best = Allocation(taken=[0] * len(ladders), filled=0, cost=0)
-    for rank, ladder in enumerate(ladders):
-        if ladder.usable:
-            taken = [0] * len(ladders)
-            taken[rank] = ladder.most
-            single = Allocation(taken=taken, filled=ladder.most, cost=ladder.cost)
-            if single.beats(best):
-                best = single
-    return best
+    ranks = [rank for rank, ladder in enumerate(ladders) if ladder.usable]
+    best = min(ranks, key=lambda rank: (-ladders[rank].most, ladders[rank].cost), default=None)
+    taken = [0] * len(ladders)
+    if best is not None:
+        taken[best] = ladders[best].most
+    return _priced(ladders, taken)
 
 
 class _Search:
@@ -90,11 +92,12 @@ class _Search:
             finest_first.setdefault(size, []).append(rank)
         self.groups = list(finest_first.items())
         self.reach = (len(ladders) - 1) * max(self.sizes, default=0)
-        self.rungs = sorted(
+        self.rungs = [
             (net, rank, part)
             for rank, ladder in enumerate(ladders)
             for net, part, _ in ladder.rungs
-        )
+        ]
+        self.rungs.sort()
 
     def roots(self) -> list[_Starts]:
         """Return the starts to search from: one, unless lots do not divide each other."""
@@ -158,19 +161,16 @@ class _Search:
         target -= left
         stream: list[_Bundles] = []
         step = 1
-        cost = 0
         sure = self.least_shares(taken, rooms, target)
         for rank, share in enumerate(sure):
             taken[rank] += share
             target -= share
         bases = list(taken)
-        for ladder, base in zip(self.ladders, bases, strict=True):
-            cost += climb(ladder.rungs, base)[0]
         for size, ranks in self.groups:
             if stream:
                 first = target % size
                 if first:
-                    cost += _take(stream, step, first, taken)
+                    _take(stream, first, taken)
                     target -= first
                 stream = _bundle(stream, step, size)
             step = size
@@ -180,8 +180,8 @@ class _Search:
                 stream += _bundle([(net, rank, part, rank) for net, part in rest], 1, size)
             stream.sort(key=_by_cost)
         if target:
-            cost += _take(stream, step, target, taken)
-        return Allocation(taken=taken, filled=sum(taken), cost=cost)
+            _take(stream, target, taken)
+        return _priced(self.ladders, taken)
 
     def least_shares(self, starts: list[int], rooms: list[int], target: int) -> list[int]:
         """Return what each venue gets of the target in some best allocation, at the least.
@@ -248,12 +248,11 @@ def _shares(parts: _Parts, quantity: int) -> list[tuple[int, int]]:
     return [(parts, quantity)] if isinstance(parts, int) else list(parts)
 
 
-def _take(stream: list[_Bundles], step: int, quantity: int, taken: list[int]) -> int:
-    """Move the cheapest units from the stream to the venues and return what they cost."""
-    cost_total = used = 0
+def _take(stream: list[_Bundles], quantity: int, taken: list[int]) -> None:
+    """Move the cheapest units from the stream to the venues."""
+    used = 0
     for cost, rank, count, parts in stream:
         part = min(count, quantity)
-        cost_total += cost * (part // step)
         for owner, share in _shares(parts, part):
             taken[owner] += share
         quantity -= part
@@ -265,4 +264,13 @@ def _take(stream: list[_Bundles], step: int, quantity: int, taken: list[int]) ->
             break
     assert not quantity, "what is taken was counted before"
     del stream[:used]
-    return cost_total
+
+
+def _priced(ladders: list[Ladder], taken: list[int]) -> Allocation:
+    prices = [ladder.price(part) for ladder, part in zip(ladders, taken, strict=True)]
+    return Allocation(
+        taken=taken,
+        filled=sum(taken),
+        cost=sum(cost for cost, _ in prices),
+        prices=prices,
+    )

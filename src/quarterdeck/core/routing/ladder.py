@@ -45,6 +45,10 @@ class Ladder(Struct, frozen=True, kw_only=True, gc=False):
         """Whether it takes anything at all."""
         return self.least <= self.most > 0
 
+    def price(self, quantity: int) -> tuple[int, int]:
+        """Return what the first so many units cost with fees, and without."""
+        return (self.cost, self.bare) if quantity == self.most else climb(self.rungs, quantity)
+
 
 def units(amount: Decimal) -> int:
     """Return the amount in units of 1e-18, what is finer cut.
@@ -88,12 +92,11 @@ def climb(rungs: list[Rung], quantity: int) -> tuple[int, int]:
     """Return the cost with fees, and without them, of the first so many units."""
     net_total = px_total = 0
     for net, size, px in rungs:
-        taken = min(size, quantity)
-        net_total += net * taken
-        px_total += px * taken
-        quantity -= taken
-        if not quantity:
-            break
+        if size >= quantity:
+            return net_total + net * quantity, px_total + px * quantity
+        net_total += net * size
+        px_total += px * size
+        quantity -= size
     return net_total, px_total
 
 
@@ -112,10 +115,8 @@ def between(rungs: list[Rung], start: int, quantity: int) -> Iterator[tuple[int,
 
 
 def _rungs(offer: Offer, side: Side, limit: int, cap: int) -> tuple[list[Rung], int]:
-    fee = int(mul(offer.fee_bps, _FEE_UNIT))
-    sign = side.sign
-    factor = net_px(side, 1, fee)
-    worst = sign * limit
+    factor = net_px(side, 1, int(mul(offer.fee_bps, _FEE_UNIT)))
+    worst = limit * factor
     rungs: list[Rung] = []
     shown = 0
     for level_px, level_qty in offer.levels:
@@ -124,8 +125,9 @@ def _rungs(offer: Offer, side: Side, limit: int, cap: int) -> tuple[list[Rung], 
         if not (level_px.is_finite() and level_qty.is_finite()):
             continue
         px, size = int(_scaled(level_px, _SHIFT)), int(_scaled(level_qty, _SHIFT))
-        if px > 0 and size > 0 and sign * px <= worst:
-            rungs.append((px * factor, size, px))
+        net = px * factor
+        if net <= worst and size > 0 and px > 0:
+            rungs.append((net, size, px))
             shown += size
     rungs.sort()  # In order already, unless a gateway broke its promise.
     return rungs, shown

@@ -23,7 +23,7 @@ from quarterdeck.core.model.routing import Alternative, Leg
 from quarterdeck.core.model.terms import Side
 from quarterdeck.core.routing.allocation import allocate
 from quarterdeck.core.routing.costs import FEE_PLACES, cost_bps
-from quarterdeck.core.routing.ladder import Ladder, climb, ladder_of, units
+from quarterdeck.core.routing.ladder import Ladder, ladder_of, units
 from quarterdeck.core.routing.offer import Offer
 
 _UNIT: Final = Decimal(1).scaleb(-PLACES_MAX)
@@ -105,12 +105,13 @@ def sweep(side: Side, quantity: Decimal, limit_px: Decimal, offers: Sequence[Off
     ladders = [ladder_of(offer, side, asked, limit_px, whole_lots=True) for offer in offers]
     ranks = sorted(range(len(offers)), key=lambda at: (offers[at].account, offers[at].instrument))
     best = allocate([ladders[at] for at in ranks], asked)
-    legs: list[tuple[int, int, Leg]] = []
-    for rank, (at, taken) in enumerate(zip(ranks, best.taken, strict=True)):
-        if taken:
-            cost, bare = climb(ladders[at].rungs, taken)
-            leg = _leg(offers[at], ladders[at], taken, bare)
-            legs.append((cost // taken, rank, leg))
+    legs = [
+        (cost // taken, rank, _leg(offers[at], ladders[at], taken, bare))
+        for rank, (at, taken, (cost, bare)) in enumerate(
+            zip(ranks, best.taken, best.prices, strict=True)
+        )
+        if taken
+    ]
     legs.sort(key=itemgetter(0, 1))
     return Sweep(
         side=side,

@@ -45,6 +45,7 @@ from quarterdeck.gateways.contract import (
 )
 from quarterdeck.gateways.drivers import drydock_messages as dm
 from quarterdeck.gateways.drivers.drydock_answers import acceptance, judge, replied, result_of
+from quarterdeck.gateways.drivers.drydock_listing import InstrumentsResult, UntranslatableError
 from quarterdeck.gateways.drivers.drydock_settings import DrydockSettings
 from quarterdeck.gateways.drivers.drydock_socket import Reply, VenueSocket, open_socket
 
@@ -67,6 +68,8 @@ class DrydockDriver:
         self._greeting: dm.Greeting | None = None
         self._next_seq: int | None = None
         self._view_seqs: dict[str, int] = {}
+        self._book_watched: set[str] = set()
+        self._trades_watched: set[str] = set()
         self._offset_ns: int | None = None
         self._derivatives = False
 
@@ -117,6 +120,8 @@ class DrydockDriver:
         """Close the connection and forget what belonged to it."""
         self._listener = None
         self._offset_ns = self._next_seq = self._greeting = None
+        self._book_watched.clear()
+        self._trades_watched.clear()
         probing, self._probing = self._probing, None
         if probing is not None:
             probing.cancel()
@@ -177,7 +182,7 @@ class DrydockDriver:
             return result
         try:
             status = self._words.status(result.order.status)
-        except dm.UntranslatableError as error:
+        except UntranslatableError as error:
             return Unknown(why=Reason.REPLY_LOST, detail=str(error))
         if status is VenueStatus.OPEN:
             return CancelTaken()
@@ -234,11 +239,20 @@ class DrydockDriver:
 
     async def subscribe_book(self, instrument: str, *, depth: int, interval_ms: int) -> None:
         """Start views of a book; the gateway asks again after a reconnect."""
+        self._book_watched.add(instrument)
+        await self._subscribe(instrument, {"depth": depth, "interval_ms": interval_ms})
+
+    async def subscribe_trades(self, instrument: str) -> None:
+        """Start the market's trades; at this venue they come along with the book."""
+        self._trades_watched.add(instrument)
+        if instrument not in self._book_watched:
+            await self._subscribe(instrument, {"depth": 1})
+
+    async def _subscribe(self, instrument: str, terms: dict[str, int]) -> None:
         symbol = self._words.symbol(instrument)
         if symbol is None:
             raise QueryError(f"{instrument} is not listed")
-        args = {"symbol": symbol, "depth": depth, "interval_ms": interval_ms}
-        await self._ask("subscribe", args, dm.Done)
+        await self._ask("subscribe", {"symbol": symbol, **terms}, dm.Done)
 
     async def _begin(self) -> list[Instrument]:
         settings = self._settings
@@ -254,10 +268,10 @@ class DrydockDriver:
         if greeting.venue != self._venue:
             raise QueryError(f"this is venue {greeting.venue}, not {self._venue}")
         await self._compare_clocks()
-        listed = await self._ask("instruments", {}, dm.InstrumentsResult)
+        listed = await self._ask("instruments", {}, InstrumentsResult)
         try:
             instruments = self._words.load(listed.instruments)
-        except dm.UntranslatableError as error:
+        except UntranslatableError as error:
             raise QueryError(str(error)) from error
         self._derivatives = any(item.settlement is not Settlement.SPOT for item in instruments)
         start = await self._ask("subscribe_orders", {}, dm.StreamStart)
@@ -321,9 +335,11 @@ class DrydockDriver:
                     self._on_order(frame)
                 case "book":
                     self._on_book(msgspec.json.decode(raw, type=dm.BookPush))
+                case "trades":
+                    self._on_prints(msgspec.json.decode(raw, type=dm.PrintsPush))
                 case _:
-                    pass  # Public trades are not used.
-        except (msgspec.DecodeError, dm.UntranslatableError) as error:
+                    pass  # A stream that came later than this driver.
+        except (msgspec.DecodeError, UntranslatableError) as error:
             self._on_unreadable(str(error))
 
     def _on_order(self, frame: dm.Frame) -> None:
@@ -351,6 +367,8 @@ class DrydockDriver:
         if self._listener is None:
             return
         instrument = self._words.instrument(push.symbol)
+        if instrument not in self._book_watched:
+            return  # It came along with the trades.
         seq = self._view_seqs.get(instrument, 0) + 1
         self._view_seqs[instrument] = seq
         self._listener.view(
@@ -362,6 +380,14 @@ class DrydockDriver:
                 at_ns=time.time_ns(),
             )
         )
+
+    def _on_prints(self, push: dm.PrintsPush) -> None:
+        trades = self._words.public_trades(push)
+        if push.dropped:
+            log.warning("public_trades_missed", account=self._account, count=push.dropped)
+        for trade in trades:
+            if self._listener is not None and trade.instrument in self._trades_watched:
+                self._listener.public_trade(trade)
 
 
 KIND: Final = DriverKind(name="drydock", settings=DrydockSettings, build=DrydockDriver)

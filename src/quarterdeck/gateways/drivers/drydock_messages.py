@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from quarterdeck.core.model import instrument_id
 from quarterdeck.core.model.facts import (
     Balance,
     OrderReport,
@@ -18,9 +17,14 @@ from quarterdeck.core.model.facts import (
     VenuePosition,
     VenueStatus,
 )
-from quarterdeck.core.model.instrument import Instrument, Settlement
+from quarterdeck.core.model.instrument import Instrument
 from quarterdeck.core.model.terms import Side
-from quarterdeck.gateways.contract import QueryError
+from quarterdeck.gateways.contract import PublicTrade
+from quarterdeck.gateways.drivers.drydock_listing import (
+    InstrumentView,
+    UntranslatableError,
+    instrument_of,
+)
 
 PROTOCOL: Final = 1
 
@@ -185,28 +189,6 @@ class SnapshotResult(Struct):
     positions: list[PositionView]
 
 
-class InstrumentView(Struct):
-    """The rules of one instrument."""
-
-    symbol: str
-    kind: str
-    base: str
-    quote: str
-    settle: str
-    tick_px: Decimal
-    lot_qty: Decimal
-    min_qty: Decimal
-    max_qty: Decimal
-    min_notional: Decimal
-    multiplier: Decimal
-
-
-class InstrumentsResult(Struct):
-    """The reply to `instruments`."""
-
-    instruments: list[InstrumentView]
-
-
 class StreamStart(Struct):
     """The reply to `subscribe_orders`: the next push has the number after `seq`."""
 
@@ -221,21 +203,31 @@ class BookPush(Struct):
     asks: list[tuple[Decimal, Decimal]]
 
 
-_KINDS: Final = {
-    "spot": (Settlement.SPOT, "SPOT_PAIR", ""),
-    "linear": (Settlement.LINEAR, "PERPETUAL", "@LIN"),
-    "inverse": (Settlement.INVERSE, "PERPETUAL", "@INV"),
-}
+class PrintView(Struct):
+    """A trade of the market."""
+
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    aggressor: Side
+    ts_ns: int
+
+
+class PrintsPush(Struct):
+    """What the market traded since the push before."""
+
+    symbol: str
+    trades: list[PrintView]
+    dropped: int = 0
+    """Trades between that the venue did not keep."""
+
+
 _STATUSES: Final = {
     "OPEN": VenueStatus.OPEN,
     "FILLED": VenueStatus.FILLED,
     "CANCELED": VenueStatus.CANCELED,
     "EXPIRED": VenueStatus.EXPIRED,
 }
-
-
-class UntranslatableError(QueryError):
-    """The venue said something that has no meaning here; the text says what."""
 
 
 class Translation:
@@ -258,7 +250,9 @@ class Translation:
         Raises:
             UntranslatableError: if one has no canonical id.
         """
-        instruments = [self._instrument(view) for view in views]
+        instruments = [
+            instrument_of(view, self._venue, self._names.get(view.symbol)) for view in views
+        ]
         self._ids = {item.symbol: item.id for item in instruments}
         self._symbols = {item.id: item.symbol for item in instruments}
         return instruments
@@ -321,6 +315,21 @@ class Translation:
             at_ns=view.ts_ns,
         )
 
+    def public_trades(self, push: PrintsPush) -> list[PublicTrade]:
+        """Return trades of the market."""
+        instrument = self.instrument(push.symbol)
+        return [
+            PublicTrade(
+                instrument=instrument,
+                trade_id=view.trade_id,
+                px=view.price,
+                quantity=view.quantity,
+                aggressor=view.aggressor,
+                at_ns=view.ts_ns,
+            )
+            for view in push.trades
+        ]
+
     def balances(self, views: list[BalanceView]) -> tuple[Balance, ...]:
         """Return the account's assets."""
         return tuple(Balance(asset=view.asset, total=view.total) for view in views)
@@ -335,30 +344,4 @@ class Translation:
             )
             for view in views
             if view.quantity
-        )
-
-    def _instrument(self, view: InstrumentView) -> Instrument:
-        kind = _KINDS.get(view.kind)
-        if kind is None:
-            raise UntranslatableError(
-                f"kind {view.kind!r} of {view.symbol}; known: {', '.join(_KINDS)}"
-            )
-        settlement, type_, suffix = kind
-        name = self._names.get(view.symbol, f"{self._venue}:{type_}:{view.symbol}{suffix}")
-        parsed = instrument_id.parse(name)
-        if isinstance(parsed, instrument_id.Malformed):
-            raise UntranslatableError(f"symbol {view.symbol}: {parsed}; name it in `instruments`")
-        return Instrument(
-            id=str(parsed),
-            symbol=view.symbol,
-            settlement=settlement,
-            base=view.base,
-            quote=view.quote,
-            settle=view.settle,
-            tick_px=view.tick_px,
-            lot_qty=view.lot_qty,
-            multiplier=view.multiplier,
-            min_qty=view.min_qty or None,
-            max_qty=view.max_qty or None,
-            min_notional=view.min_notional or None,
         )

@@ -190,6 +190,11 @@ class NullDriver:
         if self._publishing is None:
             self._publishing = asyncio.create_task(self._publish(depth, interval_ms))
 
+    async def subscribe_trades(self, instrument: str) -> None:
+        """Take it: nothing ever trades."""
+        if instrument != self._instrument.id:
+            raise QueryError(f"{instrument}: the only instrument is {self._instrument.id}")
+
     def _open(self, order: OrderRef) -> OrderReport | None:
         report = self._orders.get(order.client_order_id)
         return report if report is not None and report.status is VenueStatus.OPEN else None

@@ -1,0 +1,1 @@
+"""Recorded market data as a NautilusTrader catalog: converted once, checked, and found again."""

@@ -1,0 +1,1 @@
+"""The backtest host: NautilusTrader's simulated venues, offered to a desk as its gateways."""
