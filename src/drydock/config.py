@@ -91,6 +91,9 @@ class Timed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     speed: str = "1"
     """How fast data time runs against the clock: "1", "10", "0.5" or "max"."""
+    epoch_ns: Annotated[int, Meta(ge=0)] | None = None
+    """Wall time at which the feed began; venues that are given the same one run in step. Left out:
+    when this venue first started."""
 
     def pace(self) -> Fraction | None:
         """Return the speed; None is as fast as possible."""

@@ -62,7 +62,9 @@ class Server:
         self.port = self._runner.addresses[0][1]
         self._host.execute(Wake())  # Orders may have expired while nobody was here.
         if self._feed is not None and not isinstance(config.feed, ManualFeed):
-            epoch_ns = self._host.anchor(self._feed.name)
+            epoch_ns = config.feed.epoch_ns
+            if epoch_ns is None:
+                epoch_ns = self._host.anchor(self._feed.name)
             player = play(
                 self._feed, config.feed.pace(), epoch_ns, self._host.tick, self._host.execute
             )

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.api.standins import BTC, Rig, running_desk
 
+from quarterdeck.core.desk.amendment import AmendRequest
 from quarterdeck.core.model.terms import OrderRequest
 
 JSON = st.recursive(
@@ -31,8 +32,14 @@ NEARLY = st.builds(
     st.dictionaries(NAMES, JSON | st.sampled_from(["GTD", "IOC", "MARKET", "1e5", "NaN"])),
     st.sets(st.sampled_from(sorted(GOOD)), max_size=1),
 )
+AMENDS = st.dictionaries(
+    st.sampled_from(AmendRequest.__struct_fields__), JSON | st.sampled_from(["0.5", "1e5", "NaN"])
+)
+BATCHES = st.lists(NEARLY | JSON, max_size=4).map(lambda orders: {"orders": orders})
 BODIES = (
     st.binary(max_size=200)
+    | AMENDS.map(lambda value: json.dumps(value).encode())
+    | BATCHES.map(lambda value: json.dumps(value).encode())
     | JSON.map(lambda value: json.dumps(value).encode())
     | NEARLY.map(lambda value: json.dumps(value).encode())
 )
@@ -40,6 +47,12 @@ PATHS = st.sampled_from(
     [
         "/api/orders",
         "/api/orders/F-1/cancel",
+        "/api/orders/F-1/amend",
+        "/api/orders/F-1/pause",
+        "/api/orders/F-1/resume",
+        "/api/orders/F-1/expire",
+        "/api/orders/batch",
+        "/api/preview",
         "/api/orders/F-1/children/1/resolve",
         "/api/trading-state",
     ]
@@ -65,7 +78,7 @@ def test_random_requests_are_answered_and_never_break_the_desk():
         desk = running_desk(Path(folder))
         rig = runner.run(desk.__aenter__())
 
-        @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
         @given(path=PATHS, body=BODIES)
         def posts(path: str, body: bytes) -> None:
             runner.run(check(rig, "POST", path, body, {}))

@@ -5,7 +5,7 @@ import json
 
 import httpx
 import pytest
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from tests.api.served import served
 from tests.api.standins import BTC, Rig
 

@@ -14,6 +14,7 @@ from quarterdeck.api.reads import OrderQuery, StoredReads
 from quarterdeck.core.model.status import ParentStatus
 from quarterdeck.desk.desk import Session
 from quarterdeck.ports import Clock
+from quarterdeck.store.retention import purge_views
 from quarterdeck.store.session import Events, Settings, StoreSession, open_session
 
 pytestmark = pytest.mark.postgres
@@ -84,6 +85,54 @@ async def test_an_order_is_read_back_whole(stored: Stored):
         "parent_finished",
     ]
     assert (await rig.client.get("/api/orders/OP-2")).status_code == 404
+
+
+async def test_a_book_is_kept_under_its_hash_until_it_is_purged(stored: Stored):
+    rig = stored.rig
+    await rig.client.post("/api/orders", json=an_order("OP-1"))
+    [name] = (await rig.client.get("/api/orders/OP-1")).json()["events"][0]["views"]
+    book = (await rig.client.get(f"/api/views/{name}")).json()
+    assert (book["instrument_key"], book["mid_px"]) == (BTC, "50000.5")
+    assert await stored.reads.view(bytes(16)) is None
+    async with stored.session.pool.acquire() as connection:
+        assert await purge_views(connection, before_ns=2**62) >= 1
+    assert (await rig.client.get(f"/api/views/{name}")).status_code == 404
+
+
+async def test_a_paused_order_counts_as_live(stored: Stored):
+    rig = stored.rig
+    await rig.client.post("/api/orders", json=an_order("OP-1"))
+    await rig.client.post("/api/orders", json=an_order("OP-far", price="60000"))
+    assert (await rig.client.post("/api/orders/OP-1/pause")).json()["state"] == "paused"
+    for query in ({"live": "true"}, {"state": "paused"}):
+        listed = (await rig.client.get("/api/orders", params=query)).json()["orders"]
+        assert [row["operation_id"] for row in listed] == ["OP-1"]
+
+
+async def test_a_finished_order_out_of_memory_is_told_apart_from_none(stored: Stored):
+    rig = stored.rig
+    await rig.client.post("/api/orders", json=an_order("OP-far", price="60000"))
+    rig.desk.engine.state.evict("OP-far")
+    for call in ("amend", "pause", "resume", "expire"):
+        known = await rig.client.post(f"/api/orders/OP-far/{call}")
+        assert (known.status_code, known.json()["error"]["code"]) == (409, "already_finished")
+        unknown = await rig.client.post(f"/api/orders/OP-none/{call}")
+        assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_order")
+
+
+async def test_a_batch_becomes_durable_in_a_few_commits(stored: Stored):
+    rig = stored.rig
+    orders = [an_order(f"OP-{number:03}") | {"quantity": "0.001"} for number in range(100)]
+    async with stored.session.pool.acquire() as connection:
+        before = await connection.fetchval("SELECT count(DISTINCT xmin::text) FROM parents")
+        answer = await rig.client.post("/api/orders/batch", json={"orders": orders})
+        assert [row["status"] for row in answer.json()["results"]] == [202] * 100
+        # Each commit has one transaction id, which every row that it wrote bears.
+        commits = await connection.fetchval(
+            "SELECT count(DISTINCT xmin::text) FROM journal WHERE kind = 'submit_order'"
+        )
+    assert before == 0
+    assert commits <= 3, f"100 orders took {commits} commits"
 
 
 async def test_orders_are_listed_by_what_was_asked(stored: Stored):

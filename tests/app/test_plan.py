@@ -20,7 +20,7 @@ def places(tmp_path):
 
 
 def settings_of(places, environment=None, **changes):
-    made = default_configuration(places, environment or {}, Ports(desk=1234, drydock=5678))
+    made = default_configuration(places, environment or {}, Ports(desk=1234, drydock=(5678, 5679, 5680)))
     return understand(
         {**made.table, **changes}, environment or {}, source="x", folder=places.data_dir
     )
@@ -31,7 +31,11 @@ def test_the_built_in_configuration_starts_everything_in_order(places):
     assert [(program.name, program.stage) for program in programs] == [
         ("postgres", 0),
         ("drydock-binance-spot", 0),
+        ("drydock-okx", 0),
+        ("drydock-bybit", 0),
         ("gateway-binance-spot", 1),
+        ("gateway-okx", 1),
+        ("gateway-bybit", 1),
         ("desk", 2),
     ]
 
@@ -55,6 +59,23 @@ def test_drydock_takes_the_file_that_is_written_for_it(places):
     assert read.port == 5678
     assert read.journal == str(places.drydock / "binance-spot.journal")
     assert read.accounts[0].token == settings.accounts[0].settings["token"]
+
+
+def test_the_simulated_venues_run_in_step_and_say_which_market_is_made_up(places, tmp_path):
+    folder = tmp_path / "data"
+    day = folder / "raw_tick_data" / "by_date" / "day-2024-08-08" / "data_type-trades"
+    day.mkdir(parents=True)
+    (day / f"{INSTRUMENT}.parquet").touch()
+    settings = settings_of(places, {"QUARTERDECK_SAMPLE_DATA": str(folder)})
+    plan(settings, places)
+    names = [section.name for section in settings.drydock]
+    read = [read_config(places.run / f"drydock-{name}.toml") for name in names]
+    assert len({each.feed.epoch_ns for each in read}) == 1
+    assert [each.feed.origin.startswith("synthetic") for each in read] == [False, True, True]
+    made_up = settings_of(places)
+    plan(made_up, places)
+    read = [read_config(places.run / f"drydock-{name}.toml") for name in names]
+    assert all(each.feed.origin.startswith("synthetic") for each in read)
 
 
 def test_a_drydock_file_that_is_not_there_is_named(places):

@@ -1,5 +1,6 @@
 """The verdict over a run that has come to rest: the desk's books, the venue's and the clients'."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -8,12 +9,13 @@ from tests.simulation.client import Client
 from tests.simulation.desk import SimDesk
 from tests.simulation.disk import Disk
 from tests.simulation.image import image
-from tests.simulation.market import ACCOUNT, PERPETUAL
+from tests.simulation.market import PERPETUAL, SITES
 from tests.simulation.plan import Plan
-from tests.simulation.venue import BALANCES, STATUSES, SimVenue
+from tests.simulation.venue import STATUSES, SimVenue
 
 from drydock.core.money import PICO
-from quarterdeck.core.desk.state import DeskState, position_key
+from quarterdeck.core.desk.state import AssetKey, DeskState, position_key
+from quarterdeck.core.model.commands import SubmitOrder
 from quarterdeck.core.model.decimals import ZERO
 from quarterdeck.core.model.holding import Holding
 from quarterdeck.core.model.ids import is_ours
@@ -33,16 +35,22 @@ def unrest(desk: SimDesk, client: Client, disk: Disk) -> list[str]:
     found = [f"{request.command} unanswered" for request in client.requests if not request.answered]
     if engine.frozen is not None or engine.pending:
         found.append("the desk is frozen or writing")
-    account = engine.state.accounts.get(ACCOUNT)
-    if account is None or not account.gate_open or account.differences:
-        found.append(f"the gate is shut or figures differ: {account}")
+    for name in SITES:
+        account = engine.state.accounts.get(name)
+        if account is None or not account.gate_open or account.differences:
+            found.append(f"the gate is shut or figures differ: {account}")
     found += [f"{p.id} is {p.status}" for p in disk.parents.values() if p.status.is_live]
     found += [f"{c.client_order_id} is {c.status}" for c in disk.children.values() if c.leaves]
     return found
 
 
 def judge(
-    auditor: Auditor, plan: Plan, disk: Disk, venue: SimVenue, desk: SimDesk, client: Client
+    auditor: Auditor,
+    plan: Plan,
+    disk: Disk,
+    venues: Mapping[str, SimVenue],
+    desk: SimDesk,
+    client: Client,
 ) -> None:
     """Object to whatever is not as it must be at rest.
 
@@ -50,9 +58,10 @@ def judge(
         Violation: naming the seed and the invariant.
     """
     _judge_operations(auditor, client, disk)
-    _judge_children(auditor, plan, disk, venue)
-    _judge_fills(auditor, disk, venue)
-    _judge_figures(auditor, disk, venue)
+    _judge_children(auditor, plan, disk, venues)
+    _judge_fills(auditor, disk, venues)
+    for venue in venues.values():
+        _judge_figures(auditor, disk, venue)
     _judge_memory(auditor, disk, desk)
     _judge_replay(auditor, disk)
 
@@ -60,9 +69,11 @@ def judge(
 def _judge_operations(auditor: Auditor, client: Client, disk: Disk) -> None:
     submitted = set()
     for request in client.requests:
-        terms = getattr(request.command, "terms", None)
-        if terms is not None:
-            submitted.add(terms.operation_id)
+        if isinstance(request.command, SubmitOrder):
+            name = request.command.terms.operation_id
+            # What was refused leaves its id unused, unless another of its askings was let in.
+            if request.refused is None or (request.attempts > 1 and name in disk.parents):
+                submitted.add(name)
     auditor.require(
         submitted == set(disk.parents), f"I1: {submitted ^ set(disk.parents)} lost or invented"
     )
@@ -77,15 +88,18 @@ def _judge_operations(auditor: Auditor, client: Client, disk: Disk) -> None:
         auditor.require(allowed, f"I1: {name} ended {times} times")
 
 
-def _judge_children(auditor: Auditor, plan: Plan, disk: Disk, venue: SimVenue) -> None:
+def _judge_children(
+    auditor: Auditor, plan: Plan, disk: Disk, venues: Mapping[str, SimVenue]
+) -> None:
     for name, child in disk.children.items():
+        venue = venues[child.account]
         orders = venue.orders_named(name)
         auditor.require(len(orders) <= 1, f"I2: the venue has {len(orders)} orders {name}")
         dead = auditor.declared_dead.get(name)
         if not orders:
             auditor.require(child.status.is_dead, f"{name} is {child.status}, the venue has none")
             continue
-        reopenable = "request_doubled" in plan.rates and (dead or "").startswith("rejected")
+        reopenable = "request_doubled" in plan.venues[child.account].rates and (dead or "").startswith("rejected")
         auditor.require(dead is None or reopenable, f"{name} was held for {dead}, it is there")
         if reopenable and child.status.is_dead and not orders[0].is_open:
             auditor.require(not orders[0].filled_lots, f"I4: {name} filled unseen")
@@ -94,16 +108,25 @@ def _judge_children(auditor: Auditor, plan: Plan, disk: Disk, venue: SimVenue) -
         auditor.require(child.status.value == status, f"I5: {name} is {child.status}, not {status}")
         filled = venue.filled(orders[0])
         auditor.require(child.filled == filled, f"I4: {name} filled {child.filled}, not {filled}")
-    ours = [o for o in venue.state.orders if is_ours(o.client_order_id.partition("-")[0])]
-    unknown = [o.client_order_id for o in ours if o.client_order_id not in disk.children]
+    unknown = [
+        f"{order.client_order_id} at {account}"
+        for account, venue in venues.items()
+        for order in venue.state.orders
+        if is_ours(order.client_order_id.partition("-")[0])
+        and order.client_order_id not in disk.children
+    ]
     auditor.require(not unknown, f"the venue has orders that the journal lacks: {unknown}")
     left = [n for n, c in disk.children.items() if c.status is ChildStatus.UNKNOWN]
     auditor.require(not left, f"I12: still unknown: {left}")
 
 
-def _judge_fills(auditor: Auditor, disk: Disk, venue: SimVenue) -> None:
-    booked = {key[2]: fill.trade for key, fill in disk.fills.items()}
-    truth = {trade.trade_id: trade for trade in venue.trades()}
+def _judge_fills(auditor: Auditor, disk: Disk, venues: Mapping[str, SimVenue]) -> None:
+    booked = {key: fill.trade for key, fill in disk.fills.items()}
+    truth = {
+        (trade.account, trade.instrument, trade.trade_id): trade
+        for venue in venues.values()
+        for trade in venue.trades()
+    }
     auditor.require(
         booked == truth, f"I3: fills differ: {sorted(booked.keys() ^ truth.keys())} or their terms"
     )
@@ -112,33 +135,39 @@ def _judge_fills(auditor: Auditor, disk: Disk, venue: SimVenue) -> None:
 def _judge_figures(auditor: Auditor, disk: Disk, venue: SimVenue) -> None:
     state = disk.projected()
     for asset, total in venue.balances().items():
-        key = next((k for k in state.holdings if k.asset == asset), None)
-        holding = state.holdings[key] if key else Holding(asset=asset, opening=ZERO)
+        known = state.holdings.get(AssetKey(venue.account, asset))
+        holding = known or Holding(asset=asset, opening=ZERO)
+        where = f"{asset} at {venue.account}"
         auditor.require(
-            abs(holding.total - total) <= TOLERANCE, f"I4: {asset} {holding.total}, not {total}"
+            abs(holding.total - total) <= TOLERANCE, f"I4: {where} {holding.total}, not {total}"
         )
-        auditor.require(holding.opening == BALANCES.get(asset, 0), f"{asset} opened wrongly")
+        opening = venue.site.balances.get(asset, 0)
+        auditor.require(holding.opening == opening, f"{where} opened wrongly")
         # Realised gain depends on the order of fills, and ours may have been booked late.
         late = _realised_apart(state, venue) if asset == "USDT" else ZERO
         auditor.require(
             abs(holding.unexplained_total - late) <= TOLERANCE,
-            f"I11: {asset} {holding.unexplained}, explained are {late}",
+            f"I11: {where} {holding.unexplained}, explained are {late}",
         )
-    item = venue.listed[PERPETUAL]
-    theirs = venue.state.accounts[ACCOUNT].positions.get(item.spec.symbol)
-    ours = state.positions.get(position_key(ACCOUNT, item.instrument))
+    auditor.require(not state.halted, f"halted: {state.halted}")
+    item = venue.listed.get(PERPETUAL)
+    if item is None:
+        return
+    theirs = venue.state.accounts[venue.account].positions.get(item.spec.symbol)
+    ours = state.positions.get(position_key(venue.account, item.instrument))
     quantity = ours.quantity if ours else ZERO
     auditor.require(
         quantity == item.qty(theirs.lots if theirs else 0), f"I4: position {quantity}, not {theirs}"
     )
-    auditor.require(not state.halted, f"halted: {state.halted}")
 
 
 def _realised_apart(state: DeskState, venue: SimVenue) -> Decimal:
     """Return what the venue has realised on the perpetual more than we did."""
-    item = venue.listed[PERPETUAL]
-    theirs = venue.state.accounts[ACCOUNT].positions.get(item.spec.symbol)
-    ours = state.positions.get(position_key(ACCOUNT, item.instrument))
+    item = venue.listed.get(PERPETUAL)
+    if item is None:
+        return ZERO
+    theirs = venue.state.accounts[venue.account].positions.get(item.spec.symbol)
+    ours = state.positions.get(position_key(venue.account, item.instrument))
     realised = Decimal(theirs.realised_pico) / PICO if theirs else ZERO
     return realised - ours.realised if ours else realised
 

@@ -5,6 +5,7 @@ fees and adjustments. Both name where they come from and when the account was la
 its venue, since a figure without its age is a guess.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import Struct
@@ -69,7 +70,7 @@ class Books(Struct, frozen=True, kw_only=True):
     holdings: list[HoldingView]
 
 
-def books(state: DeskState, views: dict[str, MarketView], now_ns: int) -> Books:
+def books(state: DeskState, views: Mapping[str, MarketView], now_ns: int) -> Books:
     """Return everything that the desk's accounts have, by account and name."""
     marks = _marks(state, views)
     return Books(
@@ -86,7 +87,7 @@ def books(state: DeskState, views: dict[str, MarketView], now_ns: int) -> Books:
 
 
 def _marks(
-    state: DeskState, views: dict[str, MarketView]
+    state: DeskState, views: Mapping[str, MarketView]
 ) -> dict[tuple[str, str], tuple[Decimal, int]]:
     """Return midpoint and time by (instrument, currency), as positions are named."""
     marks: dict[tuple[str, str], tuple[Decimal, int]] = {}

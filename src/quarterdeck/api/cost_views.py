@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from quarterdeck.api.amounts import Amount, amount, amount_or_none
+from quarterdeck.core.algos.contract import Grid
 from quarterdeck.core.algos.registry import KINDS
 from quarterdeck.core.desk.grid import grid_of
 from quarterdeck.core.desk.state import DeskState
@@ -69,31 +70,55 @@ def cost_view(parent: ParentOrder, instrument: Instrument | None) -> CostView | 
     )
 
 
-def schedule_error_view(
+class Followed(Struct, frozen=True, kw_only=True):
+    """Everything that the distance from a schedule is measured from."""
+
+    parent: ParentOrder
+    grid: Grid
+    fills: tuple[Trade, ...]
+    from_ns: int
+    until_ns: int
+
+
+def followed(
     parent: ParentOrder, fills: Sequence[Trade], state: DeskState, now_ns: int
-) -> ScheduleErrorView | None:
-    """Return how far the fills were from the schedule; None without one.
+) -> Followed | None:
+    """Return what to measure an order's schedule by; None where there can be none.
 
     The schedule is that of the present terms, from acceptance on. Fills count at their venue's
     time: a venue's clock that is off shows as an error of that size.
     """
-    terms, start_ns = parent.terms, parent.created_ns
-    end_ns = parent.finished_ns if parent.finished_ns is not None else now_ns
-    if terms.instrument not in state.instruments or end_ns <= start_ns:
+    terms, from_ns = parent.terms, parent.created_ns
+    until_ns = parent.finished_ns if parent.finished_ns is not None else now_ns
+    if terms.params is None or terms.instrument not in state.instruments or until_ns <= from_ns:
         return None
     prices = [px for px in (parent.arrival_px, parent.reserved_px) if px is not None]
-    grid = grid_of(state, terms, min(prices, default=None))
+    return Followed(
+        parent=parent,
+        grid=grid_of(state, terms, min(prices, default=None)),
+        fills=tuple(fills),
+        from_ns=from_ns,
+        until_ns=until_ns,
+    )
+
+
+def schedule_error_view(seen: Followed) -> ScheduleErrorView | None:
+    """Return how far the fills were from the schedule; None for an algorithm that has none.
+
+    Thousands of slices take a tenth of a second: not for the desk's own thread.
+    """
+    terms = seen.parent.terms
     points = [
-        PlannedPoint(at_ns=start_ns + planned.at_ns, cumulative=planned.cumulative)
-        for planned in KINDS[terms.algorithm].schedule(terms, grid)
+        PlannedPoint(at_ns=seen.from_ns + planned.at_ns, cumulative=planned.cumulative)
+        for planned in KINDS[terms.algorithm].schedule(terms, seen.grid)
     ]
     if not points:
         return None
-    done = [(trade.at_ns, trade.quantity) for trade in fills]
-    found = schedule_error(points, done, terms.quantity, start_ns, end_ns)
+    done = [(trade.at_ns, trade.quantity) for trade in seen.fills]
+    found = schedule_error(points, done, terms.quantity, seen.from_ns, seen.until_ns)
     return ScheduleErrorView(
         mean_bps=amount(found.mean_bps),
         max_bps=amount(found.max_bps),
-        from_ns=start_ns,
-        until_ns=end_ns,
+        from_ns=seen.from_ns,
+        until_ns=seen.until_ns,
     )

@@ -1,5 +1,6 @@
 """One order with all that belongs to it: verdict, children, fills, routing, cost and its story."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.api.amounts import Amount, amount_or_none
-from quarterdeck.api.cost_views import ScheduleErrorView, schedule_error_view
+from quarterdeck.api.cost_views import ScheduleErrorView, followed, schedule_error_view
 from quarterdeck.api.order_views import (
     ChildView,
     FillView,
@@ -72,16 +73,18 @@ class OrderDetail(Struct, frozen=True, kw_only=True):
     """`journal`, or `memory` while the database cannot be read."""
 
 
-def detail(record: OrderRecord, state: DeskState, now_ns: int) -> OrderDetail:
+async def detail(record: OrderRecord, state: DeskState, now_ns: int) -> OrderDetail:
     """Return an order's full account from the record, with the instruments of the desk."""
     events = list(_events(record))
+    seen = followed(record.parent, record.fills, state, now_ns)
+    error = None if seen is None else await asyncio.to_thread(schedule_error_view, seen)
     return OrderDetail(
         order=order_view(record.parent, state.instruments),
         verdict=_verdict(record.parent),
         children=[child_view(child) for child in record.children],
         routing=[_routing(event) for event in events if event.event == ROUTED],
         fills=[fill_view(trade) for trade in record.fills],
-        schedule_error=schedule_error_view(record.parent, record.fills, state, now_ns),
+        schedule_error=error,
         events=events,
         source="journal",
     )

@@ -84,7 +84,7 @@ async def show(services: Services, call: Call) -> Response:
         return _from_memory(services, operation_id) or refusal(unreadable(error))
     if record is None:
         return refusal(no_such_order(operation_id))
-    return answer(detail(record, services.desk.engine.state, services.clock.now_ns()))
+    return answer(await detail(record, services.desk.engine.state, services.clock.now_ns()))
 
 
 async def list_orders(services: Services, call: Call) -> Response:

@@ -1,5 +1,7 @@
 """Venues' accounts and instruments as the API shows them."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from quarterdeck.api.amounts import Amount, amount, amount_or_none
@@ -119,7 +121,7 @@ class Instruments(Struct, frozen=True, kw_only=True):
 
 def venues(
     state: DeskState,
-    views: dict[str, MarketView],
+    views: Mapping[str, MarketView],
     links: dict[str, LinkStatus],
     now_ns: int,
 ) -> Venues:
@@ -140,7 +142,7 @@ def venues(
     return Venues(at_ns=now_ns, accounts=accounts, unheard=unheard)
 
 
-def instruments(state: DeskState, views: dict[str, MarketView], now_ns: int) -> Instruments:
+def instruments(state: DeskState, views: Mapping[str, MarketView], now_ns: int) -> Instruments:
     """Return every loaded instrument."""
     return Instruments(
         at_ns=now_ns,

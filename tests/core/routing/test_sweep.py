@@ -171,15 +171,15 @@ def test_the_cheapest_leg_comes_first():
 
 
 @pytest.mark.parametrize(
-    ("low_qty", "high_qty", "rounded"),
-    [("2", "1", "1"), ("1", "2", "2"), ("1", "1", "2"), ("3", "3", "2")],
+    ("low", "low_qty", "high_qty", "rounded"),
+    [(1, "2", "1", 1), (1, "1", "2", 2), (1, "1", "1", 2), (2, "3", "3", 2)],
 )
-def test_an_average_price_is_the_nearest_of_eighteen_places(low_qty, high_qty, rounded):
-    """Between 1e-18 and 2e-18 above 100; half goes to the even one."""
+def test_an_average_price_is_the_nearest_of_eighteen_places(low, low_qty, high_qty, rounded):
+    """The two prices are neighbours; exactly between them goes to the even one."""
     tiny = D("1e-18")
-    low, high = str(100 + tiny), str(100 + 2 * tiny)
-    plan = sweep(BUY, D(9), D(200), [an_offer([(low, low_qty), (high, high_qty)])])
-    assert plan.legs[0].expected_px == 100 + D(rounded) * tiny
+    levels = [(100 + low * tiny, low_qty), (100 + (low + 1) * tiny, high_qty)]
+    plan = sweep(BUY, D(9), D(200), [an_offer(levels)])
+    assert plan.legs[0].expected_px == 100 + rounded * tiny
 
 
 def test_an_alternative_says_what_one_venue_would_have_cost():

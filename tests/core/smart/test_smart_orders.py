@@ -231,3 +231,14 @@ def test_every_routing_is_told_before_its_children() -> None:
     kinds = [type(event) for event in bench.last.events]
     assert kinds[:2] == [ev.ParentAccepted, ev.SliceRouted]
     assert set(kinds[2:]) == {ev.ChildCreated}
+
+
+def test_no_leg_is_over_a_venues_largest_order() -> None:
+    bench = SmartBench(
+        three=an_instrument("three", max_notional=D(21)), two=an_instrument("two", max_qty=D("0.5"))
+    )
+    bench.smart(quantity=D(4))
+    legs = {leg.account: leg.quantity for leg in bench.routed().legs}
+    assert legs["three"] == D("0.20")  # At the collar of 105, 0.2 is worth 21.
+    assert legs["two"] == D("0.5")
+    assert sum(legs.values()) == 4

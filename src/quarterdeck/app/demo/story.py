@@ -1,8 +1,10 @@
-"""What happens in the demonstration, step by step, and what is found out.
+"""What happens in the demonstration, step by step.
 
-One order fills, one rests, one is refused by risk. Then the gateway and the desk are killed while
-orders are open, the desk in the middle of taking one. That last request is sent again with the same
-id, as a client should: it must lead to one order, whether the first try was durable or not.
+One order fills, one rests, one is refused by risk. A TWAP begins, split by SMART over three venues.
+While it works a gateway and the desk are killed, the desk in the middle of taking another order.
+That request is sent again with the same id, as a client should: it must lead to one order, whether
+the first try was durable or not. The TWAP goes on by itself, an iceberg follows, and at the end the
+same parents go through the backtest over the market that the gateways recorded.
 """
 
 import contextlib
@@ -10,70 +12,35 @@ import http.client
 import json
 import select
 import time
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from msgspec import Struct
-
-from quarterdeck.app.defaults import ACCOUNT, INSTRUMENT
+from quarterdeck.app.defaults import ACCOUNT, INSTRUMENT, VENUES, DefaultVenue
 from quarterdeck.app.demo.comparison import differences
+from quarterdeck.app.demo.findings import Findings, Kill, Proof
 from quarterdeck.app.demo.system import DemoError, DemoSystem
 from quarterdeck.app.desk_client import DeskClient
-from quarterdeck.app.journal_check import JournalReport
-from quarterdeck.desk.replay.redecide import ReplayResult
+from quarterdeck.backtest.study.result import StudyResult
 
-FILLED, RESTING, REFUSED, INTERRUPTED = (
+FILLED, RESTING, REFUSED, INTERRUPTED, SLICED, HIDDEN = (
     "demo-fills",
     "demo-rests",
     "demo-refused",
     "demo-interrupted",
+    "demo-twap",
+    "demo-iceberg",
 )
+TWAP_S: Final = 10
 AGE_NS_MAX: Final = 1_000_000_000
 SETTLE_S_MAX: Final = 20.0
 MIDST_S: Final = 0.004
 
 
-class Proof(Struct, frozen=True, kw_only=True):
-    """What the journal says, straight from the database."""
-
-    journal: JournalReport
-    replay: ReplayResult
-    """All its decisions, made again."""
-
-
 type Check = Callable[[], Proof]
-
-
-class Kill(Struct, frozen=True, kw_only=True):
-    """One process killed, and how long until its account took new orders again."""
-
-    what: str
-    seconds: float
-
-
-class Findings(Struct, frozen=True, kw_only=True):
-    """Everything that the demonstration found out."""
-
-    data: str
-    orders: list[dict[str, Any]]
-    """As `GET /api/orders/{id}` shows them, in the order of their submission."""
-    refused: str
-    refused_detail: str
-    kills: list[Kill]
-    journal: JournalReport
-    replay: ReplayResult
-    differences: list[str]
-    """Between desk and venue; none when all is well."""
-    open_at_end: int
-    seconds: float
-
-    @property
-    def ok(self) -> bool:
-        """Whether the promise held."""
-        proven = self.journal.ok and not self.replay.problems()
-        return proven and not self.differences and not self.open_at_end
+type Study = Callable[[], StudyResult]
 
 
 class Story:
@@ -82,13 +49,17 @@ class Story:
     Args:
         system: the system.
         say: told each step when it is done.
-        check_journal: proves the journal, straight from the database.
+        check: proves the journal, straight from the database.
+        study: runs the journal's parents through the backtest.
     """
 
-    def __init__(self, system: DemoSystem, say: Callable[[str], None], check: Check) -> None:
+    def __init__(
+        self, system: DemoSystem, say: Callable[[str], None], check: Check, study: Study
+    ) -> None:
         self._system = system
         self._say = say
         self._check = check
+        self._study = study
         self._kills: list[Kill] = []
 
     def tell(self) -> Findings:
@@ -100,16 +71,47 @@ class Story:
         began_s = time.monotonic()
         self._system.wait_until_up()
         bid_px, ask_px = self._wait_for_market()
-        self._say(f"up on {self._system.data} data, {INSTRUMENT} at {bid_px} / {ask_px}")
+        markets = ", ".join(
+            f"{v.venue} {'recorded' if self._is_recorded(v) else 'synthetic'}" for v in VENUES
+        )
+        self._say(f"up: {markets}; {INSTRUMENT} at {bid_px} / {ask_px}")
         self._fill_one()
         self._rest_one(bid_px)
         refused = self._be_refused(ask_px)
+        self._begin_twap()
         self._kill_gateway()
         self._kill_desk()
+        self._show_iceberg()
+        self._end_twap()
         self._compare("after both kills")
         self._cancel_resting()
         found = self._compare("at the end")
         proof = self._check()
+        self._tell_proof(proof)
+        study = self._study()
+        self._say(
+            f"backtest over the captured market: {study.equal_decisions} of {len(study.parents)} "
+            f"orders with the same decisions, {study.summary()}"
+        )
+        return Findings(
+            data=self._system.data,
+            orders=self._details(),
+            refused=refused["reason"],
+            refused_detail=refused["detail"],
+            kills=self._kills,
+            journal=proof.journal,
+            replay=proof.replay,
+            study=study,
+            differences=found,
+            open_at_end=sum(
+                order["status"] == "OPEN"
+                for venue in VENUES
+                for order in self._system.venue(venue.account)["orders"]
+            ),
+            seconds=time.monotonic() - began_s,
+        )
+
+    def _tell_proof(self, proof: Proof) -> None:
         report, again = proof.journal, proof.replay
         self._say(
             f"journal: {report.chain.rows} rows, chain {'good' if report.chain.ok else 'BROKEN'}, "
@@ -117,18 +119,9 @@ class Story:
         )
         same = "NOT the same" if again.problems() else "the same, byte for byte"
         self._say(f"decided again: {again.decided} of {again.entries} inputs, {same}")
-        return Findings(
-            data=self._system.data,
-            orders=self._details(),
-            refused=refused["reason"],
-            refused_detail=refused["detail"],
-            kills=self._kills,
-            journal=report,
-            replay=again,
-            differences=found,
-            open_at_end=sum(order["status"] == "OPEN" for order in self._system.venue()["orders"]),
-            seconds=time.monotonic() - began_s,
-        )
+
+    def _is_recorded(self, venue: DefaultVenue) -> bool:
+        return self._system.data == "recorded" and not venue.derived
 
     @property
     def _desk(self) -> DeskClient:
@@ -138,9 +131,8 @@ class Story:
         def fresh() -> tuple[Decimal, Decimal] | None:
             listed = (self._system.ask("/api/instruments") or {}).get("instruments", ())
             for instrument in listed:
-                age_ns, bid_px = instrument["market_age_ns"], instrument["bid_px"]
-                if bid_px and instrument["ask_px"] and age_ns < AGE_NS_MAX:
-                    return Decimal(bid_px), Decimal(instrument["ask_px"])
+                if instrument["instrument_key"] == INSTRUMENT and _is_fresh(instrument):
+                    return Decimal(instrument["bid_px"]), Decimal(instrument["ask_px"])
             return None
 
         self._wait_for_gate()
@@ -169,6 +161,49 @@ class Story:
             raise DemoError(f"risk let an order at {price} pass: {answer}")
         self._say(f"LIMIT BUY 0.1 at {price}: denied, {answer['reason']}: {answer['detail']}")
         return answer
+
+    def _begin_twap(self) -> None:
+        """Start what the kills will strike in the middle of."""
+        self._submit(
+            SLICED,
+            side="BUY",
+            quantity="2",
+            order_type="MARKET",
+            route="SMART",
+            exec_algorithm="TWAP",
+            exec_algorithm_params={"horizon_secs": TWAP_S, "interval_secs": 1},
+        )
+        self._wait_for_order(SLICED, "send its first slice", lambda d: d["children"])
+        self._say(f"TWAP BUY 2 over {TWAP_S} s, SMART over {len(VENUES)} venues: begun")
+
+    def _show_iceberg(self) -> None:
+        bid_px, _ = self._wait_for_market()
+        price = str((bid_px * Decimal("0.999")).quantize(Decimal(1)))
+        self._submit(
+            HIDDEN,
+            side="SELL",
+            quantity="0.5",
+            order_type="LIMIT",
+            price=price,
+            exec_algorithm="ICEBERG",
+            exec_algorithm_params={"display_quantity": "0.1"},
+        )
+        order = self._wait_for_order(HIDDEN, "finish", lambda d: d["order"]["finished_ns"])
+        self._say(
+            f"ICEBERG SELL 0.5, 0.1 at a time: {order['order']['state']} in "
+            f"{len(order['children'])} parts"
+        )
+
+    def _end_twap(self) -> None:
+        order = self._wait_for_order(SLICED, "finish", lambda d: d["order"]["finished_ns"])
+        shares = Counter[str]()
+        for child in order["children"]:
+            shares[child["account"]] += Decimal(child["filled"])
+        told = ", ".join(f"{name} {quantity}" for name, quantity in sorted(shares.items()))
+        self._say(
+            f"TWAP: {order['order']['state']} through both kills, "
+            f"{len(order['children'])} children, {told}"
+        )
 
     def _kill_gateway(self) -> None:
         before = self._account()["gateway_epoch"]
@@ -228,8 +263,14 @@ class Story:
         return found
 
     def _differences(self) -> list[str]:
-        holdings = self._desk.get("/api/positions")["holdings"]
-        return differences(self._details(), holdings, self._system.venue())
+        holdings, details = self._desk.get("/api/positions")["holdings"], self._details()
+        found: list[str] = []
+        for venue in VENUES:
+            own = [_at(detail, venue.account) for detail in details]
+            held = [holding for holding in holdings if holding["account"] == venue.account]
+            told = differences(own, held, self._system.venue(venue.account))
+            found += [f"{venue.venue}: {text}" for text in told]
+        return found
 
     def _details(self) -> list[dict[str, Any]]:
         listed = self._desk.get("/api/orders", limit=100)["orders"]
@@ -242,10 +283,11 @@ class Story:
 
     def _wait_for_gate(self, also: Callable[[dict[str, Any]], bool] = lambda _: True) -> None:
         def is_open() -> bool:
-            account = self._account()
-            return bool(account) and account["gate_open"] and also(account)
+            listed = (self._system.ask("/api/venues") or {}).get("accounts", ())
+            ready = sum(account["gate_open"] for account in listed) == len(VENUES)
+            return ready and also(self._account())
 
-        self._system.wait_for("the account to take orders", is_open)
+        self._system.wait_for("every account to take orders", is_open)
 
     def _wait_for_order(
         self, operation_id: str, what: str, is_so: Callable[[dict[str, Any]], Any]
@@ -258,13 +300,26 @@ class Story:
         assert detail is not None
         return detail
 
-    def _submit(self, operation_id: str, **terms: str) -> dict[str, Any]:
+    def _submit(self, operation_id: str, **terms: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._desk.post("/api/orders", _body(operation_id, **terms))
         return answer
 
 
-def _body(operation_id: str, **terms: str) -> dict[str, Any]:
+def _body(operation_id: str, **terms: Any) -> dict[str, Any]:
     return {"operation_id": operation_id, "instrument_key": INSTRUMENT, **terms}
+
+
+def _is_fresh(market: dict[str, Any]) -> bool:
+    two_sided = market["bid_px"] and market["ask_px"]
+    return bool(two_sided) and market["market_age_ns"] < AGE_NS_MAX
+
+
+def _at(detail: dict[str, Any], account: str) -> dict[str, Any]:
+    """Return an order's children and fills at one account."""
+    return {
+        name: [each for each in detail[name] or () if each["account"] == account]
+        for name in ("children", "fills")
+    }
 
 
 def _is_working(detail: dict[str, Any]) -> bool:

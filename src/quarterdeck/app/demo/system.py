@@ -4,6 +4,7 @@ It is started as a user would start it, with `quarterdeck up` on a file, and it 
 process that started it, however that ends.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -20,7 +21,13 @@ from typing import Any, Final, Self
 
 from quarterdeck.app import child_exec
 from quarterdeck.app.command_error import CommandError
-from quarterdeck.app.defaults import ACCOUNT, Ports, admin_token, default_configuration
+from quarterdeck.app.defaults import (
+    VENUES,
+    Ports,
+    admin_token,
+    default_configuration,
+    sample_data,
+)
 from quarterdeck.app.desk_client import DeskClient
 from quarterdeck.app.places import Places, write_private
 from quarterdeck.app.state_file import read_state
@@ -43,15 +50,23 @@ class DemoError(Exception):
 class DemoSystem:
     """Running between `with` and its end; on failure its data folder is left for a look."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, capture: bool = False) -> None:
+        """Lay out the data folder; with `capture` the gateways record their markets beside it."""
         self._folder = Path(tempfile.mkdtemp(prefix="quarterdeck-demo-"))
         self._folder.chmod(0o711)  # As root, PostgreSQL's account has to pass.
         self.places = Places(data_dir=self._folder / "data")
         self.places.make()
-        self._ports = Ports(desk=_free_port(), drydock=_free_port())
-        made = default_configuration(self.places, os.environ, self._ports, speed=SYNTHETIC_SPEED)
-        if made.data == "recorded":
-            made = default_configuration(self.places, os.environ, self._ports, speed=RECORDED_SPEED)
+        desk, *venues = _free_ports(1 + len(VENUES))
+        self._ports = Ports(desk=desk, drydock=tuple(venues))
+        self.capture = self._folder / "captured" if capture else None
+        recorded = sample_data(os.environ) is not None
+        made = default_configuration(
+            self.places,
+            os.environ,
+            self._ports,
+            speed=RECORDED_SPEED if recorded else SYNTHETIC_SPEED,
+            capture=self.capture,
+        )
         self.data = made.data
         self._config = self._folder / "quarterdeck.toml"
         write_private(self._config, to_toml(made.table))
@@ -125,17 +140,18 @@ class DemoSystem:
         except CommandError:
             return None
 
-    def venue(self) -> dict[str, Any]:
-        """Return what the venue itself holds for the account: orders, trades, balances."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._ports.drydock, timeout=10)
+    def venue(self, account: str) -> dict[str, Any]:
+        """Return what a venue itself holds for its account: orders, trades, balances."""
+        port = dict(zip((v.account for v in VENUES), self._ports.drydock, strict=True))[account]
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         try:
             connection.request("GET", "/state", headers={"X-Admin-Token": admin_token(self.places)})
             answer = connection.getresponse()
             state = json.loads(answer.read())
         finally:
             connection.close()
-        account: dict[str, Any] = state["accounts"][ACCOUNT]
-        return account
+        held: dict[str, Any] = state["accounts"][account]
+        return held
 
     def wait_for[T](self, what: str, ask: Callable[[], T], *, within_s: float = WAIT_S_MAX) -> T:
         """Ask again and again until the answer is true, and return it.
@@ -159,7 +175,8 @@ class DemoSystem:
         return (self._folder / "up.log").read_bytes()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+def _free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on, each another one."""
+    with contextlib.ExitStack() as held:
+        servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [server.getsockname()[1] for server in servers]

@@ -13,7 +13,7 @@ from quarterdeck.core.desk.draft import Draft
 from quarterdeck.core.desk.funds import free_of
 from quarterdeck.core.desk.placement import Place, place_at
 from quarterdeck.core.model.decimals import ONE, ZERO, add, div, mul, round_down, sub, total
-from quarterdeck.core.model.instrument import Settlement
+from quarterdeck.core.model.instrument import Instrument, Settlement
 from quarterdeck.core.model.market import Level, MarketView, encode_view, view_hash
 from quarterdeck.core.model.order import ParentOrder
 from quarterdeck.core.model.reasons import Reason, Refused
@@ -116,7 +116,7 @@ def _offer(draft: Draft, terms: OrderTerms, place: Place) -> Offer:
         fee_bps=fee_bps,
         lot_qty=instrument.lot_qty,
         min_qty=instrument.min_qty,
-        max_qty=instrument.max_qty,
+        max_qty=_most_qty(instrument, max(worst_px, levels[0][0]) if levels else worst_px),
         min_notional=instrument.min_notional,
         check_px=min(levels[0][0], worst_px) if levels else worst_px,
         funds_qty=_funds_qty(draft, place, terms.side, fee_bps),
@@ -125,6 +125,16 @@ def _offer(draft: Draft, terms: OrderTerms, place: Place) -> Offer:
 
 def _within(level: Level, worst_px: Decimal, side: Side) -> bool:
     return level[0] <= worst_px if side is Side.BUY else level[0] >= worst_px
+
+
+def _most_qty(instrument: Instrument, px: Decimal) -> Decimal | None:
+    """Return the most that one child may have, by quantity and by its value at a price."""
+    bounds = [] if instrument.max_qty is None else [instrument.max_qty]
+    if instrument.max_notional is not None:
+        worth = instrument.notional(instrument.lot_qty, px)
+        lots = round_down(div(instrument.max_notional, worth), ONE)
+        bounds.append(mul(lots, instrument.lot_qty))
+    return min(bounds, default=None)
 
 
 def _funds_qty(draft: Draft, place: Place, side: Side, fee_bps: Decimal) -> Decimal | None:
