@@ -69,11 +69,20 @@ def child_states() -> str:
 
 def order_message() -> str:
     """Return the table of the fields of the order message."""
+    return _message(MODEL / "terms.py", "OrderRequest")
+
+
+def amend_message() -> str:
+    """Return the table of the fields of an amend."""
+    return _message(ROOT / "src/quarterdeck/core/desk/amendment.py", "AmendRequest")
+
+
+def _message(path: Path, name: str) -> str:
     return table(
         ["field", "type", "when left out", "meaning"],
         (
             [code(field.name), code(field.kind), code(field.default) or "refused", field.text]
-            for field in entries(MODEL / "terms.py", "OrderRequest")
+            for field in entries(path, name)
         ),
     )
 
@@ -171,6 +180,28 @@ def risk_rules() -> str:
     return table(["rule", "what holds", "what is refused, and the source"], rows)
 
 
+def algorithms() -> str:
+    """Return each execution algorithm with the table of its parameters."""
+    from quarterdeck.core.algos.registry import KINDS
+
+    parts = []
+    for kind in KINDS.values():
+        rows = [
+            [
+                code(p.name),
+                p.kind.value,
+                f"{p.low} to {p.high}",
+                "refused" if p.default is None else code(str(p.default)),
+                p.text,
+            ]
+            for p in kind.parameters
+        ]
+        parts.append(f"**{kind.name}**. {kind.text}")
+        if rows:
+            parts.append(table(["parameter", "kind", "allowed", "when left out", "meaning"], rows))
+    return "\n\n".join(parts)
+
+
 def crash_points() -> str:
     """Return the table of the instants at which tests kill a process."""
     from quarterdeck.telemetry.crash import POINTS
@@ -187,6 +218,8 @@ SECTIONS: Final[Mapping[str, Callable[[], str]]] = {
     "parent-states": parent_states,
     "child-states": child_states,
     "order-message": order_message,
+    "algorithms": algorithms,
+    "amend-message": amend_message,
     "import-layers": import_layers,
     "dev-commands": dev_commands,
 }

@@ -262,10 +262,7 @@ async def running_desk(
     )
     gateway.desk, gateway.clock = desk, clock
     await desk.start()
-    key_file = folder / "keys.json"
-    body, tokens = _keys()
-    key_file.write_bytes(body)
-    key_file.chmod(0o600)
+    key_file, tokens = _key_file(folder)
     bugs: list[Exception] = []
     services = Services(
         desk=desk,
@@ -309,6 +306,14 @@ async def _open_account(rig: Rig, instruments: tuple[Instrument, ...]) -> None:
     assert await rig.desk.execute(SetLimits(limits=limits, by="test")) is None
     await rig.connect(ACCOUNT, VENUE, instruments)
     rig.show_market(BTC, "50000.00", "50001.00")
+
+
+def _key_file(folder: Path) -> tuple[Path, dict[str, str]]:
+    path = folder / "keys.json"
+    body, tokens = _keys()
+    path.write_bytes(body)
+    path.chmod(0o600)
+    return path, tokens
 
 
 @cache

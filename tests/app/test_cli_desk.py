@@ -73,8 +73,10 @@ def test_an_order_from_submit_to_cancel(shell):
         lambda answer: [child["state"] for child in answer["children"]] == ["working"],
         *("order", "show", "cli-1"),
     )
-    holdings = {row["asset"]: row for row in shell.json("positions")["holdings"]}
-    assert holdings["USDT"]["reserved"] == "5900"
+    holdings = shell.json("positions")["holdings"]
+    reserved = {(row["account"], row["asset"]): row["reserved"] for row in holdings}
+    account = shell.json("order", "show", "cli-1")["order"]["account"]
+    assert reserved[account, "USDT"] == "5900"
     listed = shell.json("order", "list", "--live", "--limit", "10")["orders"]
     assert [row["operation_id"] for row in listed] == ["cli-1"]
     shell.json("order", "cancel", "cli-1")
@@ -93,6 +95,45 @@ def test_a_market_order_fills_and_moves_the_position(shell):
     position = shell.json("positions")["positions"][0]
     assert position["quantity"] == "0.05"
     assert position["avg_px"] == shown["order"]["avg_px"]
+
+
+def test_an_order_is_previewed_routed_and_explained(shell):
+    accounts = {row["account"] for row in shell.json("venues")["accounts"]}
+    smart = (INSTRUMENT, "BUY", "0.3", "--route", "SMART")
+    preview = shell.json("order", "preview", *smart)
+    assert preview["verdict"]["accepted"] is True
+    assert {seen["account"] for seen in preview["alternatives"]} == accounts
+    taken = shell.json("order", "submit", *smart)
+    shown = shell.until(
+        lambda answer: answer["order"]["finished_ns"] is not None,
+        *("order", "show", taken["operation_id"]),
+    )
+    [routed] = shown["routing"]
+    assert {seen["account"] for seen in routed["alternatives"]} == accounts
+    assert {leg["account"] for leg in routed["legs"]} == {
+        child["account"] for child in shown["children"]
+    }
+    assert shown["order"]["cost"]["shortfall_bps"] is not None
+
+
+def test_an_order_is_steered_and_a_file_is_submitted(shell, tmp_path):
+    file = tmp_path / "orders.jsonl"
+    message = {"instrument_key": INSTRUMENT, "side": "BUY", "quantity": "0.1", "price": "59000"}
+    orders = [{**message, "operation_id": f"b-{n}", "order_type": "LIMIT"} for n in range(3)]
+    file.write_text("\n".join(map(json.dumps, orders)))
+    results = shell.json("order", "batch", str(file))["results"]
+    assert [row["status"] for row in results] == [202] * 3
+    assert shell.json("order", "amend", "b-0", "--quantity", "0.05")["quantity"] == "0.05"
+    assert shell.json("order", "pause", "b-1")["state"] == "paused"
+    assert shell.json("order", "resume", "b-1")["state"] == "working"
+    shell.json("order", "expire", "b-2")
+    ends = {"b-0": "canceled", "b-1": "canceled", "b-2": "expired"}
+    for name, state in ends.items():
+        if state == "canceled":
+            shell.json("order", "cancel", name)
+        shell.until(
+            lambda answer, end=state: answer["order"]["state"] == end, "order", "show", name
+        )
 
 
 @pytest.mark.parametrize(

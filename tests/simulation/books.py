@@ -79,6 +79,8 @@ class ParentBook:
         self.times_paused = self.times_resumed = self.times_expired = 0
         self.amends: list[OrderTerms] = []
         self.held = False
+        self.failures = 0
+        """Children that came to nothing since the last fill, amend or resume."""
         self.released_ns: int | None = None
         self.idle_since_ns: int | None = None
         self.releases_in_round = 0

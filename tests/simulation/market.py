@@ -197,8 +197,12 @@ def limits() -> dict[str, InstrumentLimits]:
 def move(world: World, market: Listed, now_ns: int) -> tuple[BookUpdate, MarketView]:
     """Draw the market's next book, for the venue and as the desk will see it."""
     market.mid_ticks = max(market.mid_ticks + world.between(-40, 40), 1_000)
-    bids = [(market.mid_ticks - 5 - 10 * n, world.between(*market.depth_lots)) for n in range(LEVELS)]
-    asks = [(market.mid_ticks + 5 + 10 * n, world.between(*market.depth_lots)) for n in range(LEVELS)]
+    bids = [
+        (market.mid_ticks - 5 - 10 * n, world.between(*market.depth_lots)) for n in range(LEVELS)
+    ]
+    asks = [
+        (market.mid_ticks + 5 + 10 * n, world.between(*market.depth_lots)) for n in range(LEVELS)
+    ]
     update = BookUpdate(
         symbol=market.spec.symbol, ts_ns=now_ns, bids=bids, asks=asks, snapshot=True, windowed=True
     )

@@ -14,10 +14,9 @@ from tests.simulation.world import SECOND, World
 
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model.algorithm import Algorithm, IcebergParams
-from quarterdeck.core.model.ids import client_order_id
 from quarterdeck.core.model.reasons import Reason
-from quarterdeck.core.model.status import ChildStatus, ParentStatus
-from quarterdeck.core.model.terms import OrderType, Route
+from quarterdeck.core.model.status import ParentStatus
+from quarterdeck.core.model.terms import Route
 
 type Require = Callable[[bool, str], None]
 
@@ -82,9 +81,16 @@ class Promises:
 
     def _child_event(self, parent: ParentBook, event: ev.Event) -> None:
         child = next(
-            c for c in parent.children.values() if c.name == getattr(event, "client_order_id")  # noqa: B009
+            c
+            for c in parent.children.values()
+            if c.name == getattr(event, "client_order_id")  # noqa: B009
         )
+        was_dead = child.dead
         child.take(event)  # type: ignore[arg-type]
+        if child.dead and not was_dead:
+            parent.failures += 1
+        elif isinstance(event, ev.ChildFilled):
+            parent.failures = 0
         self._touched[parent.id] = parent
         if not parent.out and parent.idle_since_ns is None:
             parent.idle_since_ns = self._at_ns
@@ -106,7 +112,7 @@ class Promises:
                 if parent.out:
                     seen["resumed_with_children_out"] += 1
                 parent.status = "working"
-                parent.releases_in_round = 0
+                parent.releases_in_round = parent.failures = 0
                 parent.times_resumed += 1
             case ev.ParentExpiring(by=by):
                 seen["expired_by_the_clock" if by is None else "expired_on_request"] += 1
@@ -135,7 +141,7 @@ class Promises:
     def _amended(self, parent: ParentBook, event: ev.ParentAmended) -> None:
         before, parent.terms = parent.terms, event.terms
         parent.most = max(event.terms.quantity, parent.filled + parent.out)
-        parent.releases_in_round = 0
+        parent.releases_in_round = parent.failures = 0
         parent.held = False
         parent.amends.append(event.terms)
         fixed = [
@@ -232,12 +238,13 @@ class Promises:
     def _finished(self, parent: ParentBook, event: ev.ParentFinished) -> None:
         self._require(not parent.out, f"{parent.id} ended with {parent.out} out")
         last = parent.children.get(max(parent.children, default=0))
+        too_little = parent.free <= self.least(parent)
         why = {
             Reason.COMPLETED: parent.filled >= parent.terms.quantity,
             Reason.CANCELED_ON_REQUEST: parent.cancel_asked,
             Reason.TIME_OVER: parent.times_expired > 0,
-            Reason.REMAINDER_CANCELED: not parent.may_rest,
-            Reason.REMAINDER_UNSENDABLE: parent.free <= self._unsendable(parent),
+            Reason.REMAINDER_CANCELED: not parent.may_rest or too_little,
+            Reason.REMAINDER_UNSENDABLE: too_little,
             Reason.CANCELED_BY_VENUE: last is not None and last.ended_unasked,
         }
         so = why.get(event.reason, True)
@@ -246,23 +253,19 @@ class Promises:
             self._world.features[f"{parent.terms.algorithm.value.lower()}_filled"] += 1
         parent.status = "ended"
 
-    def _unsendable(self, parent: ParentBook) -> Decimal:
-        items = [self._listed[market.instrument] for market in parent.terms.markets]
-        return min(least_of(item, item.px(item.mid_ticks) * LOW_PX) for item in items)
-
     # After the faults.
 
     def check_goes_on(self, now_ns: int, calm_ns: int) -> None:
         """Object to an order that works over time and has come to a standstill."""
         for parent in self.parents.values():
-            last = parent.children.get(max(parent.children, default=0))
-            refused = last is not None and last.dead
-            waits = parent.out or parent.held or refused
+            waits = parent.out or parent.held or parent.failures
             if parent.status != "working" or waits or parent.free < 2 * self.least(parent):
                 continue
             since_ns = max(parent.released_ns or 0, calm_ns + 2 * SECOND)
             if parent.terms.algorithm is Algorithm.TWAP:
-                self._require(self._is_on_time(parent, now_ns, since_ns), f"{parent.id} stands still")
+                self._require(
+                    self._is_on_time(parent, now_ns, since_ns), f"{parent.id} stands still"
+                )
             elif isinstance(parent.terms.params, IcebergParams):
                 ready_ns = max(parent.idle_since_ns or 0, since_ns)
                 ready_ns += parent.terms.params.refill_delay_ns + SECOND

@@ -1,7 +1,7 @@
 """Run seeds of the simulation by hand: `python -m tests.simulation.run --seeds 500 --start 0`.
 
 Prints each failing seed with the command that runs it alone with its trace, and at the end what
-faults struck how often.
+faults struck how often, and how often each thing happened that is to be tried.
 """
 
 import argparse
@@ -23,6 +23,7 @@ def main() -> int:
     given = parser.parse_args()
     say = sys.stdout.write
     faults: Counter[str] = Counter()
+    features: Counter[str] = Counter()
     orders: Counter[str] = Counter()
     failed = entries = slowest_ns = 0
     began = time.monotonic()
@@ -37,6 +38,7 @@ def main() -> int:
                 break
             continue
         faults += outcome.faults
+        features += outcome.features
         orders += outcome.orders
         entries += outcome.entries
         slowest_ns = max(slowest_ns, outcome.settled_ns)
@@ -47,7 +49,7 @@ def main() -> int:
         f"{given.seeds} seeds, {failed} failed, {took_s:.1f} s, {entries} journal entries, "
         f"slowest rest {slowest_ns / 1e9:.0f} s\norders: {dict(orders)}\n"
     )
-    for name, count in sorted(faults.items()):
+    for name, count in [*sorted(faults.items()), *sorted(features.items())]:
         say(f"  {name:28} {count}\n")
     return min(failed, 100)
 

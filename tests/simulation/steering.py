@@ -89,7 +89,9 @@ class Hand:
         changes = drawn[self._world.rng.choice(list(drawn))]()
         if self._world.rng.random() < 0.15:
             more = drawn[self._world.rng.choice(list(drawn))]()
-            given = {name: value for name in more.__struct_fields__ if (value := getattr(more, name))}
+            given = {
+                name: value for name in more.__struct_fields__ if (value := getattr(more, name))
+            }
             changes = replace(changes, **given)
         return changes
 

@@ -78,7 +78,9 @@ class SimVenue(Process):
 
     def submit(self, order: VenueOrder, timestamp_ns: int) -> Order | Refusal:
         """Take an order, or refuse it; a known id is refused unless this venue forgets them."""
-        if self.world.hit("venue_rejects", self._plan.rates) and not self.orders_named(order.client_order_id):
+        if self.world.hit("venue_rejects", self._plan.rates) and not self.orders_named(
+            order.client_order_id
+        ):
             return Refusal(RefusalCode.NO_MARKET, "the venue is in a mood")
         name = order.client_order_id
         before = self.orders_named(name)
@@ -190,7 +192,9 @@ class SimVenue(Process):
     def trade_outside(self) -> None:
         """Let the account's owner trade past the desk, at the venue's own page."""
         self._external += 1
-        item = self.listed[self.world.rng.choice([name for name in self.listed if name != market.UNLIMITED])]
+        item = self.listed[
+            self.world.rng.choice([name for name in self.listed if name != market.UNLIMITED])
+        ]
         side = self.world.rng.choice([Side.BUY, Side.SELL])
         self._do(
             Submit(

@@ -60,6 +60,7 @@ def judge(
     _judge_operations(auditor, client, disk)
     _judge_children(auditor, plan, disk, venues)
     _judge_fills(auditor, disk, venues)
+    auditor.judge_totals()
     for venue in venues.values():
         _judge_figures(auditor, disk, venue)
     _judge_memory(auditor, disk, desk)
@@ -99,7 +100,9 @@ def _judge_children(
         if not orders:
             auditor.require(child.status.is_dead, f"{name} is {child.status}, the venue has none")
             continue
-        reopenable = "request_doubled" in plan.venues[child.account].rates and (dead or "").startswith("rejected")
+        reopenable = "request_doubled" in plan.venues[child.account].rates and (
+            dead or ""
+        ).startswith("rejected")
         auditor.require(dead is None or reopenable, f"{name} was held for {dead}, it is there")
         if reopenable and child.status.is_dead and not orders[0].is_open:
             auditor.require(not orders[0].filled_lots, f"I4: {name} filled unseen")

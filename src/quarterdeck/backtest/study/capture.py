@@ -71,11 +71,11 @@ def read_capture(folder: Path) -> Capture:
             faults.setdefault(each.instrument, text)
     found: dict[str, Captured] = {}
     for instrument, parts in by_instrument.items():
-        text = faults.get(instrument) or _absent(instrument, parts)
-        if text is None:
+        fault = faults.get(instrument) or _absent(instrument, parts)
+        if fault is None:
             found[instrument] = _captured(instrument, parts)
         else:
-            faults[instrument] = text
+            faults[instrument] = fault
     return Capture(found=found, faults=faults)
 
 

@@ -9,15 +9,12 @@ that makes a simulated desk learn of its orders when the real one did.
 
 from collections.abc import Mapping
 from statistics import median_low
-from typing import Final
-
 from msgspec import Struct
 
+from quarterdeck.backtest.config import NS_PER_MS
 from quarterdeck.core.desk.state import DeskState
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model.status import ChildStatus
-
-NS_PER_MS: Final = 1_000_000
 
 
 class Measured(Struct, frozen=True, kw_only=True):

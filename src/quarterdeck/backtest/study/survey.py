@@ -53,7 +53,8 @@ def survey(path: Path) -> Survey:
     last_ns = count = 0
     with opened(path) as entries:
         header = entries.header
-        for count, entry in enumerate(entries, 1):
+        for entry in entries:
+            count += 1
             last_ns = max(last_ns, entry.at_ns)
             first_ns = entry.at_ns if first_ns is None else first_ns
             for event in understood(entry).events:

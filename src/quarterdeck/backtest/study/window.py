@@ -73,9 +73,7 @@ def window_of(
             left_out.append(LeftOut(operation_id=order.operation_id, why=why))
     if not studied:
         raise nothing_left(left_out)
-    return Window(
-        start_ns=start_ns, end_ns=end_ns, orders=tuple(studied), left_out=tuple(left_out)
-    )
+    return Window(start_ns=start_ns, end_ns=end_ns, orders=tuple(studied), left_out=tuple(left_out))
 
 
 def nothing_left(left_out: list[LeftOut]) -> StudyError:
