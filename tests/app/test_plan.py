@@ -20,7 +20,8 @@ def places(tmp_path):
 
 
 def settings_of(places, environment=None, **changes):
-    made = default_configuration(places, environment or {}, Ports(desk=1234, drydock=(5678, 5679, 5680)))
+    ports = Ports(desk=1234, drydock=(5678, 5679, 5680))
+    made = default_configuration(places, environment or {}, ports)
     return understand(
         {**made.table, **changes}, environment or {}, source="x", folder=places.data_dir
     )

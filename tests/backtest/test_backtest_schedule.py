@@ -12,15 +12,12 @@ import pytest
 from tests.backtest import recorded_day
 from tests.backtest.recorded_day import line, ns, order
 
-from quarterdeck.api.messages import read_order
 from quarterdeck.backtest.config import BacktestConfig
 from quarterdeck.backtest.config_file import understand_config
 from quarterdeck.backtest.fault import FaultsError
-from quarterdeck.backtest.order_message import read_order_message
 from quarterdeck.backtest.preflight import check_runnable, days_of
 from quarterdeck.backtest.schedule import schedule_faults, scheduled
 from quarterdeck.core.model.commands import CancelOrder
-from quarterdeck.core.model.reasons import Refused
 
 
 def config_of(document: dict[str, Any]) -> BacktestConfig:
@@ -157,46 +154,3 @@ def test_a_missing_day_is_told_before_anything_starts(recorded: Path):
     check_runnable(config_of(recorded_day.config(recorded)), "test")
     with pytest.raises(FaultsError, match="holds no raw_tick_data"):
         check_runnable(config_of(recorded_day.config(recorded / "data")), "test")
-
-
-MESSAGES: list[Any] = [
-    order("a"),
-    order("a", quantity="1.50", price="7.0", order_type="LIMIT"),
-    order("a", quantity=1.5),
-    order("a", quantity="x"),
-    order("a", quantity="-1"),
-    order("a", quantity="1e-30"),
-    order("a", quantity=None),
-    order("a", quantity=True),
-    order("a", side="UP"),
-    order("a", surprise=1),
-    order("a", metadata={"k": "v"}),
-    order("a", metadata={"k": 1}),
-    order("a", post_only="yes"),
-    order("a", venues=["VENUE-A"]),
-    {"operation_id": "a"},
-    {},
-    [],
-    "text",
-    None,
-    b"",
-    b"{",
-    b"\xff",
-    b'{"operation_id": "a", "operation_id": "b"}',
-    b'{"metadata": {"a": "1", "a": "2"}, "operation_id": "a"}',
-    b'{"operation_id": "\\ud800"}',
-    b"[" * 5_000,
-    b" " * 70_000,
-]
-
-
-@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: str(message)[:50])
-def test_a_message_means_what_it_means_at_the_live_door(message: Any):
-    body = message if isinstance(message, bytes) else json.dumps(message).encode()
-    ours, live = read_order_message(body), read_order(body)
-    if isinstance(live, Refused):
-        assert isinstance(ours, Refused), ours
-        assert (ours.code, ours.field) == (live.code, live.field), (ours, live)
-    else:
-        assert not isinstance(ours, Refused), ours
-        assert (ours.request, ours.body_hash) == (live.request, live.body_hash)

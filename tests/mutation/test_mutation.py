@@ -1,6 +1,7 @@
 """Every broken variant of the protocol is found out; unbroken, the same seeds pass."""
 
 import pytest
+from tests.mutation.parent_variants import PARENT_VARIANTS
 from tests.mutation.variants import VARIANTS, Variant
 from tests.simulation.scenario import simulate
 from tests.simulation.world import Violation
@@ -25,7 +26,7 @@ def found_out(variant: Variant) -> tuple[int, str] | None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+@pytest.mark.parametrize("variant", [*VARIANTS, *PARENT_VARIANTS], ids=lambda variant: variant.name)
 def test_mistake_is_found_out(variant: Variant) -> None:
     found = found_out(variant)
     assert found is not None, f"{SEEDS_MAX} seeds find nothing wrong with {variant.name}"

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from tests.simulation.desk import SimDesk
 from tests.simulation.disk import Disk
 from tests.simulation.gateway import SimGateway
-from tests.simulation.market import ACCOUNT
 from tests.simulation.scenario import Parts
 
 from drydock.core.orders import Order
@@ -69,16 +68,18 @@ class _RecoveryResendingDesk(SimDesk):
 
     def send(self, command: Any) -> Reason | None:
         # A child that was made for another run is aimed at the present one, so that it goes out.
-        if isinstance(command, todo.SendChild) and not self._link.connected:
-            self.after(300_000_000, lambda: self._again(command))
-            return None
+        if isinstance(command, todo.SendChild):
+            line = self._lines[command.child.account]
+            if not line.link.connected:
+                self.after(300_000_000, lambda: self._again(command))
+                return None
         return super().send(command)
 
     def _again(self, command: todo.SendChild) -> None:
         now_ns = self.world.now_ns
         child = replace(
             command.child,
-            gateway_epoch=self._gateway().session.gateway_epoch,
+            gateway_epoch=self._gateways[command.child.account].session.gateway_epoch,
             send_by_ns=now_ns + 1_000_000_000,
         )
         super().send(todo.SendChild(child=child))
@@ -219,7 +220,7 @@ class _HopefulGateway(SimGateway):
         super()._cancel(name)
         self.emit(
             facts.OrderClosed(
-                account=ACCOUNT,
+                account=self.account,
                 client_order_id=name,
                 venue_order_id=None,
                 status=VenueStatus.CANCELED,

@@ -69,6 +69,8 @@ class Auditor:
         self._trading_state = TradingState.ACTIVE
         self._compared_by: dict[str, int] = {}
         """Epoch of the desk that compared an account since its stream was last lost."""
+        self._compared_ns: dict[str, int] = {}
+        self._active_ns = 0
 
     @property
     def seed(self) -> int:
@@ -189,6 +191,7 @@ class Auditor:
         match event:
             case ev.AccountReconciled(account=account):
                 self._compared_by[account] = epoch
+                self._compared_ns[account] = self._world.now_ns
             case ev.AccountLost(account=account) | ev.AccountConnected(account=account):
                 self._compared_by.pop(account, None)
             case ev.ParentAccepted(terms=terms):
@@ -244,7 +247,14 @@ class Auditor:
 
     def on_calm(self, calm_ns: int) -> None:
         """Check, a while after the faults stopped, that orders left alone do as they should."""
-        self._promises.check_goes_on(self._world.now_ns, calm_ns)
+        self._promises.check_goes_on(calm_ns, self._ready_ns)
+
+    def _ready_ns(self, account: str) -> int | None:
+        """Return since when an account is compared and the desk active; None while not both."""
+        if self._compared_by.get(account) != self._disk.epoch:
+            return None
+        active = self._trading_state is TradingState.ACTIVE
+        return max(self._compared_ns[account], self._active_ns) if active else None
 
     def judge_totals(self) -> None:
         """Check, at the end, that no parent was filled for more than was ever allowed."""
@@ -268,6 +278,7 @@ class Auditor:
                 )
             case ev.TradingStateSet(state=state):
                 self._trading_state = state
+                self._active_ns = self._world.now_ns
             case ev.ChildAcknowledged(client_order_id=name):
                 self.require(bool(self._orders(name)), f"{name} is not at the venue")
             case ev.ChildFilled(client_order_id=name, trade=trade):
@@ -367,5 +378,7 @@ class Auditor:
     def on_step(self, desk: SimDesk) -> None:
         """Check a desk's memory after a step."""
         assert desk.engine is not None
+        if desk.epoch != self._disk.epoch:
+            return  # What it loads of its successor's orders it cannot make durable any more.
         for key, held in desk.engine.state.reserved.items():
             self.require(held >= 0, f"I7: {held} {key.asset} is reserved")

@@ -13,6 +13,7 @@ from tests.simulation.market import Listed
 from quarterdeck.core.algos.chance import uniform
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model.algorithm import TwapParams
+from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.terms import OrderTerms, OrderType, Side, TimeInForce
 
 ZERO: Final = Decimal(0)
@@ -78,7 +79,8 @@ class ParentBook:
         self.cancel_asked = False
         self.times_paused = self.times_resumed = self.times_expired = 0
         self.amends: list[OrderTerms] = []
-        self.held = False
+        self.held: Reason | None = None
+        self.held_ns = 0
         self.failures = 0
         """Children that came to nothing since the last fill, amend or resume."""
         self.released_ns: int | None = None

@@ -103,8 +103,8 @@ def draw(seed: int) -> Plan:
     return Plan(
         rates=_some_of(rng, AT_THE_DESK, calm=calm),
         venues={account: _venue(rng, calm=calm) for account in SITES},
-        busy_ns=rng.randint(10 * SECOND, 30 * SECOND),
-        orders=rng.randint(12, 50),
+        busy_ns=rng.randint(8 * SECOND, 18 * SECOND),
+        orders=rng.randint(8, 32),
         starts_from_projections=rng.random() < 0.5,
     )
 

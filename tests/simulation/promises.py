@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from tests.simulation.books import ZERO, ChildBook, ParentBook, Schedule, least_of
 from tests.simulation.market import Listed
-from tests.simulation.world import SECOND, World
+from tests.simulation.world import MS, SECOND, World
 
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model.algorithm import Algorithm, IcebergParams
@@ -19,6 +19,12 @@ from quarterdeck.core.model.status import ParentStatus
 from quarterdeck.core.model.terms import Route
 
 type Require = Callable[[bool, str], None]
+
+PASSING = frozenset({Reason.ACCOUNT_NOT_READY, Reason.REFERENCE_STALE, Reason.TRADING_HALTED})
+"""What holds a slice back no longer once accounts are compared and the desk is active."""
+
+HELD_MOST_NS = 2_500 * MS
+"""Within this a slice goes out after what held it back has passed."""
 
 LOW_PX = Decimal("0.98")
 """Under the lowest that a price may be of the one that an order was judged at."""
@@ -105,7 +111,7 @@ class Promises:
                 self._amended(parent, event)
             case ev.ParentPaused():
                 seen["paused"] += 1
-                parent.status, parent.held = "paused", False
+                parent.status, parent.held = "paused", None
                 parent.times_paused += 1
             case ev.ParentResumed():
                 seen["resumed"] += 1
@@ -116,20 +122,20 @@ class Promises:
                 parent.times_resumed += 1
             case ev.ParentExpiring(by=by):
                 seen["expired_by_the_clock" if by is None else "expired_on_request"] += 1
-                parent.status, parent.held = "canceling", False
+                parent.status, parent.held = "canceling", None
                 parent.times_expired += 1
                 if by is None:
                     in_time = parent.terms.expire_ns is not None
                     in_time = in_time and self._at_ns >= (parent.terms.expire_ns or 0)
                     self._require(in_time, f"{parent.id} expired before its time")
             case ev.CancelRequested():
-                parent.status, parent.held = "canceling", False
+                parent.status, parent.held = "canceling", None
                 parent.cancel_asked = True
             case ev.ParentReopened():
                 parent.status = "canceling"
-            case ev.ParentHeld():
+            case ev.ParentHeld(reason=reason):
                 seen["slice_held"] += 1
-                parent.held = True
+                parent.held, parent.held_ns = reason, self._at_ns
             case ev.SliceRouted(legs=legs):
                 taking = {leg.account for leg in legs if not leg.rests}
                 seen["smart_over_several_venues"] += len(taking) > 1
@@ -142,7 +148,7 @@ class Promises:
         before, parent.terms = parent.terms, event.terms
         parent.most = max(event.terms.quantity, parent.filled + parent.out)
         parent.releases_in_round = parent.failures = 0
-        parent.held = False
+        parent.held = None
         parent.amends.append(event.terms)
         fixed = [
             name
@@ -197,7 +203,7 @@ class Promises:
                 self._require(once, f"{parent.id} was sent twice in one round")
         parent.releases_in_round += 1
         parent.released_ns, parent.idle_since_ns = self._at_ns, None
-        parent.held = False
+        parent.held = None
         parent.epochs.add(self._epoch)
         if len(parent.epochs) > 1:
             self._world.features["went_on_after_a_restart"] += 1
@@ -255,10 +261,14 @@ class Promises:
 
     # After the faults.
 
-    def check_goes_on(self, now_ns: int, calm_ns: int) -> None:
-        """Object to an order that works over time and has come to a standstill."""
+    def check_goes_on(self, calm_ns: int, ready_ns: Callable[[str], int | None]) -> None:
+        """Object to an order that works over time and has come to a standstill.
+
+        Each account is ready since some time, or is not.
+        """
+        now_ns = self._world.now_ns
         for parent in self.parents.values():
-            waits = parent.out or parent.held or parent.failures
+            waits = parent.out or parent.failures or self._is_held(parent, ready_ns)
             if parent.status != "working" or waits or parent.free < 2 * self.least(parent):
                 continue
             since_ns = max(parent.released_ns or 0, calm_ns + 2 * SECOND)
@@ -270,6 +280,14 @@ class Promises:
                 ready_ns = max(parent.idle_since_ns or 0, since_ns)
                 ready_ns += parent.terms.params.refill_delay_ns + SECOND
                 self._require(now_ns < ready_ns, f"{parent.id} shows no further part")
+
+    def _is_held(self, parent: ParentBook, ready_ns: Callable[[str], int | None]) -> bool:
+        """Tell whether something may still hold a parent's slice back."""
+        if parent.held not in PASSING:
+            return parent.held is not None
+        ready = [ready_ns(market.account) for market in parent.terms.markets]
+        since = [parent.held_ns, *(at_ns for at_ns in ready if at_ns is not None)]
+        return None in ready or max(since) > self._world.now_ns - HELD_MOST_NS
 
     def _is_on_time(self, parent: ParentBook, now_ns: int, since_ns: int) -> bool:
         """Tell whether TWAP has sent since a time what fell due; past the horizon all is due."""

@@ -16,8 +16,8 @@ from quarterdeck.api.answers import answer
 from quarterdeck.api.book_views import books
 from quarterdeck.api.endpoint import Call, Services
 from quarterdeck.api.errors import refusal
-from quarterdeck.api.messages import Words, read_body
 from quarterdeck.api.venue_views import instruments, venues
+from quarterdeck.core.desk.messages import Words, read_body
 from quarterdeck.core.model.commands import Kill, SetTradingState
 from quarterdeck.core.model.limits import TradingState
 from quarterdeck.core.model.reasons import Refused

@@ -10,8 +10,8 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from quarterdeck.api.keys import KeyRing, Scope
-from quarterdeck.api.messages import BODY_BYTES_MAX
 from quarterdeck.api.reads import OrderReads
+from quarterdeck.core.desk.messages import BODY_BYTES_MAX
 from quarterdeck.core.model.commands import Command
 from quarterdeck.core.model.reasons import Refused
 from quarterdeck.desk.desk import Desk

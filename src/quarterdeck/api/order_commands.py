@@ -12,9 +12,9 @@ from starlette.responses import Response
 from quarterdeck.api.answers import answer, no_such_order, unreadable
 from quarterdeck.api.endpoint import Services
 from quarterdeck.api.errors import refusal
-from quarterdeck.api.messages import Order
 from quarterdeck.api.order_views import OrderAck, ack
 from quarterdeck.core.desk.intake import understand
+from quarterdeck.core.desk.messages import Order
 from quarterdeck.core.model.commands import Command, SubmitOrder
 from quarterdeck.core.model.ids import is_operation_id
 from quarterdeck.core.model.order import ParentOrder

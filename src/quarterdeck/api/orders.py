@@ -9,11 +9,11 @@ from starlette.responses import Response
 from quarterdeck.api.answers import answer, no_such_order, unreadable
 from quarterdeck.api.endpoint import Call, Services
 from quarterdeck.api.errors import refusal
-from quarterdeck.api.messages import Words, read_body, read_order, read_query
 from quarterdeck.api.order_commands import executed, submitted, told
 from quarterdeck.api.order_detail import detail, detail_from_memory
 from quarterdeck.api.order_views import OrderPage, PageMark, order_view
 from quarterdeck.api.reads import OrderQuery
+from quarterdeck.core.desk.messages import Words, read_body, read_order, read_query
 from quarterdeck.core.model.commands import CancelOrder, Resolution, ResolveChild
 from quarterdeck.core.model.ids import client_order_id, is_operation_id
 from quarterdeck.core.model.reasons import Reason, Refused

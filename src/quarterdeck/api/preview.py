@@ -8,6 +8,7 @@ An id may be left out. Then one is made up, and the chance that varies an algori
 hangs on the id, falls another way than for the order itself.
 """
 
+import asyncio
 import secrets
 from http import HTTPStatus
 
@@ -19,7 +20,6 @@ from quarterdeck.api.amounts import Amount, amount, amount_or_none
 from quarterdeck.api.answers import answer, unreadable
 from quarterdeck.api.endpoint import Call, Services
 from quarterdeck.api.errors import refusal
-from quarterdeck.api.messages import read_body
 from quarterdeck.api.order_detail import VerdictView
 from quarterdeck.api.routing_views import (
     AlternativeView,
@@ -29,7 +29,8 @@ from quarterdeck.api.routing_views import (
     leg_view,
 )
 from quarterdeck.core.desk.intake import understand
-from quarterdeck.core.desk.preview import Preview, preview
+from quarterdeck.core.desk.messages import read_body
+from quarterdeck.core.desk.preview import Preview, preview, schedule_of
 from quarterdeck.core.model.events import ChildCreated
 from quarterdeck.core.model.reasons import Reason, Refused, band
 from quarterdeck.core.model.terms import OrderRequest, OrderTerms, OrderType, TimeInForce
@@ -116,7 +117,8 @@ async def preview_order(services: Services, call: Call) -> Response:
     found = preview(engine.state, terms, now_ns, engine.views)
     if found.refused is not None and band(found.refused.code) == "intake":
         return refusal(found.refused)
-    return answer(_shown(terms, found, now_ns), HTTPStatus.OK)
+    # Apart from the desk's loop: a long schedule takes a tenth of a second.
+    return await asyncio.to_thread(lambda: answer(_shown(terms, found, now_ns), HTTPStatus.OK))
 
 
 async def _taken(services: Services, operation_id: str) -> Refused | None:
@@ -153,7 +155,7 @@ def _shown(terms: OrderTerms, found: Preview, now_ns: int) -> PreviewAnswer:
                 quantity=amount(planned.quantity),
                 cumulative=amount(planned.cumulative),
             )
-            for planned in found.schedule
+            for planned in schedule_of(terms, found)
         ],
         legs=[leg_view(leg) for leg in found.legs],
         alternatives=[alternative_view(seen) for seen in found.alternatives],

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from quarterdeck.api.answers import no_such_order
 from quarterdeck.api.endpoint import Call, Services
 from quarterdeck.api.errors import refusal
-from quarterdeck.api.messages import Words, read_body
 from quarterdeck.api.order_commands import executed, order_of, told
 from quarterdeck.core.desk.amendment import AmendRequest, understand_amend
+from quarterdeck.core.desk.messages import Words, read_body
 from quarterdeck.core.desk.refusals import finished
 from quarterdeck.core.model.commands import AmendOrder, ExpireOrder, PauseOrder, ResumeOrder
 from quarterdeck.core.model.ids import is_operation_id

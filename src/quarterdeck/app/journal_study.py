@@ -5,7 +5,8 @@ the file is gone afterwards, as `quarterdeck journal export` makes one at any ti
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -46,11 +47,17 @@ async def run_study(
         OSError: if the database cannot be reached or the work folder not written.
         asyncpg.PostgresError: if the database refuses us.
     """
-    work.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".journal-", dir=work) as scratch:
-        journal = Path(scratch) / EXPORTED
+    with _scratch(work) as scratch:
+        journal = scratch / EXPORTED
         with journal.open("wb") as file:
             await export_journal(dsn, desk_id, file)
         return await study_journal(
             journal, capture, work, from_ns=from_ns, to_ns=to_ns, on_progress=on_progress
         )
+
+
+@contextmanager
+def _scratch(work: Path) -> Iterator[Path]:
+    work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".journal-", dir=work) as scratch:
+        yield Path(scratch)

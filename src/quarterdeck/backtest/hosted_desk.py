@@ -13,12 +13,12 @@ from typing import Final
 import structlog
 
 from quarterdeck.backtest.equity import EquityCurve
-from quarterdeck.backtest.order_message import read_order_message
 from quarterdeck.backtest.record import EntrySink, RefusedLine, RunJournal, RunRecord
 from quarterdeck.backtest.schedule import Scheduled
 from quarterdeck.core.desk.decide import Input
 from quarterdeck.core.desk.draft import Decision
 from quarterdeck.core.desk.intake import understand
+from quarterdeck.core.desk.messages import read_order
 from quarterdeck.core.desk.state import DeskState
 from quarterdeck.core.model.commands import Command, SetLimits, SubmitOrder
 from quarterdeck.core.model.facts import Fact
@@ -154,7 +154,7 @@ class BacktestDesk:
             assert item.command is not None
             self._command(item, item.command)
             return
-        message = read_order_message(item.message)
+        message = read_order(item.message)
         if isinstance(message, Refused):
             self._refuse(item, None, message)
             return

@@ -15,7 +15,6 @@ from starlette.responses import Response
 from quarterdeck.api.answers import answer
 from quarterdeck.api.backtest.endpoint import BacktestCall, BacktestServices, Roots
 from quarterdeck.api.errors import Fault, error, refusal
-from quarterdeck.api.messages import read_query
 from quarterdeck.backtest.config import BacktestConfig
 from quarterdeck.backtest.config_file import understand_config
 from quarterdeck.backtest.fault import FaultsError
@@ -29,6 +28,7 @@ from quarterdeck.backtest.stored_run import (
     summary_of,
     table_of,
 )
+from quarterdeck.core.desk.messages import read_query
 from quarterdeck.core.model.reasons import Reason, Refused
 
 ROWS_MAX: Final = 10_000

@@ -12,9 +12,9 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from quarterdeck.api.keys import KeyRing, Scope
-from quarterdeck.api.messages import BODY_BYTES_MAX
 from quarterdeck.backtest.config import BacktestConfig
 from quarterdeck.backtest.queue import RunQueue
+from quarterdeck.core.desk.messages import BODY_BYTES_MAX
 from quarterdeck.core.model.reasons import Reason, Refused
 from quarterdeck.ports import Clock
 

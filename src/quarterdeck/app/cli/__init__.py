@@ -46,6 +46,11 @@ COMMANDS = (
     ("trading-state", "trading_state:trading_state", "Switch between active, reducing, halted."),
     ("journal", "journal:app", "Verify or export the journal, straight from the database."),
     ("replay", "replay:replay", "Fold a journal again; with --decide, decide it again too."),
+    (
+        "replay-study",
+        "replay_study:replay_study",
+        "Run a journal's orders again in a backtest on captured data, and compare.",
+    ),
     ("backtest", "backtest:app", "Run, show, compare and serve studies on recorded data."),
     ("capture", "capture:app", "List and finish recorded market data."),
     ("config", "config:app", "Check and show configuration files."),

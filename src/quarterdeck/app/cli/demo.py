@@ -9,8 +9,8 @@ from types import FrameType
 from quarterdeck.app.cli.options import Output
 from quarterdeck.app.command_error import EXIT_REFUSED, CommandError
 from quarterdeck.app.defaults import SAMPLE_DATA
-from quarterdeck.app.demo.report import document, show
 from quarterdeck.app.demo.findings import Proof
+from quarterdeck.app.demo.report import document, show
 from quarterdeck.app.demo.story import Story
 from quarterdeck.app.demo.system import DemoError, DemoSystem
 from quarterdeck.app.journal_check import check_journal

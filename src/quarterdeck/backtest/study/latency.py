@@ -9,6 +9,7 @@ that makes a simulated desk learn of its orders when the real one did.
 
 from collections.abc import Mapping
 from statistics import median_low
+
 from msgspec import Struct
 
 from quarterdeck.backtest.config import NS_PER_MS

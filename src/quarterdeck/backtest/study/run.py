@@ -18,7 +18,14 @@ from quarterdeck.backtest.fault import FaultsError
 from quarterdeck.backtest.launch import run_to_end
 from quarterdeck.backtest.preflight import check_runnable
 from quarterdeck.backtest.progress import Progress
-from quarterdeck.backtest.run_folder import JOURNAL, LOG, RunState, create, write_whole
+from quarterdeck.backtest.run_folder import (
+    JOURNAL,
+    LOG,
+    RunState,
+    close_abandoned,
+    create,
+    write_whole,
+)
 from quarterdeck.backtest.stored_run import summary_of
 from quarterdeck.backtest.study.ask import Schedule, schedule_of
 from quarterdeck.backtest.study.capture import Capture, gaps_text, read_capture
@@ -73,6 +80,7 @@ async def study_journal(
         OSError: if the work folder cannot be written.
     """
     setting = prepare(journal, capture, work, from_ns=from_ns, to_ns=to_ns)
+    close_abandoned(Path(setting.config.results_folder), time.time_ns())
     folder = create(setting.config, time.time_ns())
     status = await run_to_end(folder, on_progress or _unheard)
     if status.state is not RunState.FINISHED:

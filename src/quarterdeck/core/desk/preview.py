@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from quarterdeck.core.algos.contract import PlannedSlice
+from quarterdeck.core.algos.contract import Grid, PlannedSlice
 from quarterdeck.core.algos.registry import KINDS
 from quarterdeck.core.desk.draft import Draft
 from quarterdeck.core.desk.grid import grid_of
@@ -38,8 +38,8 @@ class Preview(Struct, frozen=True, kw_only=True):
     """What would be sent at once."""
     held: Refused | None = None
     """Why nothing could be sent at once, where that is so."""
-    schedule: tuple[PlannedSlice, ...] = ()
-    """When the rest would follow; empty when there is no time in it."""
+    grid: Grid | None = None
+    """What it could send, as `schedule_of` needs it; None when it is refused."""
     alternatives: tuple[Alternative, ...] = ()
     """What each allowed venue alone would take of the first slice."""
     legs: tuple[Leg, ...] = ()
@@ -67,7 +67,6 @@ def preview(
     end = next((event for event in events if isinstance(event, ev.ParentFinished)), None)
     children = tuple(event for event in events if isinstance(event, ev.ChildCreated))
     why = held or end
-    grid = grid_of(draft.state, terms, accepted.arrival_px)
     seen: Survey | ev.SliceRouted | None = next(
         (event for event in events if isinstance(event, ev.SliceRouted)), None
     )
@@ -82,9 +81,18 @@ def preview(
         worst_px=accepted.reserved_px,
         children=children,
         held=None if why is None else Refused(code=why.reason, text=why.detail or ""),
-        schedule=KINDS[terms.algorithm].schedule(terms, grid),
+        grid=grid_of(state, terms, accepted.arrival_px),
         alternatives=() if seen is None else seen.alternatives,
         legs=() if seen is None else seen.legs,
         cost_bps=None if seen is None else seen.cost_bps,
         single_bps=None if seen is None else seen.single_bps,
     )
+
+
+def schedule_of(terms: OrderTerms, seen: Preview) -> tuple[PlannedSlice, ...]:
+    """Return when the slices would follow each other; empty when there is no time in it.
+
+    Apart from the preview: a schedule may have twenty thousand lines, and nothing of the desk is
+    needed to make them.
+    """
+    return () if seen.grid is None else KINDS[terms.algorithm].schedule(terms, seen.grid)
