@@ -47,5 +47,18 @@ def test_the_last_line_of_the_demo_is_a_proof_that_holds():
     proof = json.loads(lines[-1])
     assert proof["journal_verified"] is True, proof
     assert proof["positions_equal_venue"] is True, proof
-    assert proof["decided_the_same"] is True, proof
+    assert proof["replay_decide_equal"] is True, proof
     assert proof["decided_again"] > 10, proof
+    orders = {order["operation_id"]: order for order in proof["orders"]}
+    twap, iceberg = orders["demo-twap"], orders["demo-iceberg"]
+    assert (twap["state"], twap["filled"]) == ("filled", "2"), proof
+    assert len(twap["venues"]) > 1, proof
+    assert (iceberg["state"], iceberg["children"]) == ("filled", 5), proof
+    for order in orders.values():
+        assert (order["shortfall_bps"] is None) == (order["filled"] == "0"), order
+    compared = {each["operation_id"]: each for each in proof["backtest"]}
+    assert compared.keys() == orders.keys(), proof
+    assert compared["demo-rests"]["decisions_equal"] is True, proof
+    assert compared["demo-refused"]["decisions_equal"] is True, proof
+    # Another matching engine, the same market: a few basis points, told and not called equal.
+    assert abs(float(compared["demo-twap"]["difference_bps"])) < 20, proof

@@ -77,6 +77,7 @@ class ParentBook:
         """What may ever be filled: an amend does not take back what is filled or out."""
         self.children: dict[int, ChildBook] = {}
         self.cancel_asked = False
+        """By somebody, or by the desk when a child held for dead was alive."""
         self.times_paused = self.times_resumed = self.times_expired = 0
         self.amends: list[OrderTerms] = []
         self.held: Reason | None = None

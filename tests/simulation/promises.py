@@ -132,7 +132,7 @@ class Promises:
                 parent.status, parent.held = "canceling", None
                 parent.cancel_asked = True
             case ev.ParentReopened():
-                parent.status = "canceling"
+                parent.status, parent.cancel_asked = "canceling", True
             case ev.ParentHeld(reason=reason):
                 seen["slice_held"] += 1
                 parent.held, parent.held_ns = reason, self._at_ns

@@ -8,14 +8,17 @@ from types import FrameType
 
 from quarterdeck.app.cli.options import Output
 from quarterdeck.app.command_error import EXIT_REFUSED, CommandError
-from quarterdeck.app.defaults import SAMPLE_DATA
+from quarterdeck.app.defaults import SAMPLE_DATA, VENUES
 from quarterdeck.app.demo.findings import Proof
 from quarterdeck.app.demo.report import document, show
 from quarterdeck.app.demo.story import Story
 from quarterdeck.app.demo.system import DemoError, DemoSystem
 from quarterdeck.app.journal_check import check_journal
 from quarterdeck.app.journal_replay import replay_database
+from quarterdeck.app.journal_study import run_study
 from quarterdeck.app.printing import print_json
+from quarterdeck.backtest.study.refusal import StudyError
+from quarterdeck.backtest.study.result import Study
 
 OUTPUT = Output()
 DESK_ID = "main"
@@ -35,17 +38,23 @@ def demo(*, output: Output = OUTPUT) -> int:
         stream.flush()
 
     signal.signal(signal.SIGTERM, _end)
-    system = DemoSystem()
+    system = DemoSystem(capture=True)
     hint = "" if system.data == "recorded" else f" ({SAMPLE_DATA} would name recorded data)"
-    say(f"starting PostgreSQL, a simulated venue, a gateway and the desk; {system.data} data{hint}")
+    say(
+        f"starting PostgreSQL, {len(VENUES)} simulated venues, a gateway for each and the desk; "
+        f"{system.data} data{hint}"
+    )
 
     def check() -> Proof:
         return asyncio.run(_prove(system.places.dsn_file.read_text(encoding="utf-8").strip()))
 
+    def study() -> Study:
+        return asyncio.run(_study(system))
+
     try:
         with system:
-            findings = Story(system, say, check).tell()
-    except (DemoError, CommandError) as error:
+            findings = Story(system, say, check, study).tell()
+    except (DemoError, CommandError, StudyError) as error:
         raise CommandError(f"the demonstration failed: {error}", EXIT_REFUSED) from error
     if output.json:
         print_json(document(findings))
@@ -57,6 +66,12 @@ def demo(*, output: Output = OUTPUT) -> int:
 async def _prove(dsn: str) -> Proof:
     replayed = await replay_database(dsn, DESK_ID, decide_again=True)
     return Proof(journal=await check_journal(dsn, DESK_ID), replay=replayed.result)
+
+
+async def _study(system: DemoSystem) -> Study:
+    assert system.capture is not None
+    dsn = system.places.dsn_file.read_text(encoding="utf-8").strip()
+    return await run_study(dsn, DESK_ID, system.capture, system.capture / "study")
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from quarterdeck.app.journal_check import JournalReport
-from quarterdeck.backtest.study.result import StudyResult
+from quarterdeck.backtest.study.result import Study
 from quarterdeck.desk.replay.redecide import ReplayResult
 
 
@@ -35,7 +35,7 @@ class Findings(Struct, frozen=True, kw_only=True):
     kills: list[Kill]
     journal: JournalReport
     replay: ReplayResult
-    study: StudyResult
+    study: Study
     """The same parents through the backtest, over the market that was captured."""
     differences: list[str]
     """Between desk and venues; none when all is well."""

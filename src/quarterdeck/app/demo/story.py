@@ -12,7 +12,6 @@ import http.client
 import json
 import select
 import time
-from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
@@ -23,7 +22,9 @@ from quarterdeck.app.demo.comparison import differences
 from quarterdeck.app.demo.findings import Findings, Kill, Proof
 from quarterdeck.app.demo.system import DemoError, DemoSystem
 from quarterdeck.app.desk_client import DeskClient
-from quarterdeck.backtest.study.result import StudyResult
+from quarterdeck.backtest.study.result import Study
+from quarterdeck.gateways.capture.inventory import inventory
+from quarterdeck.gateways.capture.layout import RawKind
 
 FILLED, RESTING, REFUSED, INTERRUPTED, SLICED, HIDDEN = (
     "demo-fills",
@@ -40,7 +41,7 @@ MIDST_S: Final = 0.004
 
 
 type Check = Callable[[], Proof]
-type Study = Callable[[], StudyResult]
+type RunStudy = Callable[[], Study]
 
 
 class Story:
@@ -54,7 +55,7 @@ class Story:
     """
 
     def __init__(
-        self, system: DemoSystem, say: Callable[[str], None], check: Check, study: Study
+        self, system: DemoSystem, say: Callable[[str], None], check: Check, study: RunStudy
     ) -> None:
         self._system = system
         self._say = say
@@ -88,10 +89,13 @@ class Story:
         found = self._compare("at the end")
         proof = self._check()
         self._tell_proof(proof)
+        self._wait_for_capture()
         study = self._study()
+        totals = study.totals
         self._say(
-            f"backtest over the captured market: {study.equal_decisions} of {len(study.parents)} "
-            f"orders with the same decisions, {study.summary()}"
+            f"backtest of {totals.orders} orders over the captured market: "
+            f"{totals.equal_decisions} with the same decisions, "
+            f"{totals.mean_bps or 'no'} bps worse on average"
         )
         return Findings(
             data=self._system.data,
@@ -119,6 +123,17 @@ class Story:
         )
         same = "NOT the same" if again.problems() else "the same, byte for byte"
         self._say(f"decided again: {again.decided} of {again.entries} inputs, {same}")
+
+    def _wait_for_capture(self) -> None:
+        """Wait until the recordings on the disk reach beyond everything that happened."""
+        folder, ended_us = self._system.capture, time.time_ns() // 1_000
+        assert folder is not None, "the demonstration records its markets"
+
+        def is_recorded() -> bool:
+            books = [r for r in inventory(folder) if r.kind is RawKind.BOOK]
+            return len(books) == len(VENUES) and all((r.last_us or 0) > ended_us for r in books)
+
+        self._system.wait_for("the recordings to reach the end", is_recorded)
 
     def _is_recorded(self, venue: DefaultVenue) -> bool:
         return self._system.data == "recorded" and not venue.derived
@@ -196,7 +211,7 @@ class Story:
 
     def _end_twap(self) -> None:
         order = self._wait_for_order(SLICED, "finish", lambda d: d["order"]["finished_ns"])
-        shares = Counter[str]()
+        shares = {venue.account: Decimal(0) for venue in VENUES}
         for child in order["children"]:
             shares[child["account"]] += Decimal(child["filled"])
         told = ", ".join(f"{name} {quantity}" for name, quantity in sorted(shares.items()))

@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
@@ -38,8 +39,11 @@ from quarterdeck.backtest.study.story import told
 from quarterdeck.backtest.study.survey import Survey, survey
 from quarterdeck.backtest.study.window import Window, nothing_left, window_of
 from quarterdeck.backtest.summary import Summary
+from quarterdeck.core.model.status import LIVE_PARENTS
 
-FINGERPRINT_BYTES = 16
+FINGERPRINT_BYTES: Final = 16
+NAMES_MAX: Final = 10
+"""Names of orders in one note."""
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -180,7 +184,12 @@ def _compared(setting: Setting, summary: Summary, folder: Path) -> Study:
         commands=setting.schedule.commands,
         commands_left_out=setting.schedule.left_out,
         refused=_refused(summary),
-        notes=(*notes_of(cast, day, left_out), *gaps_text(captured), *_venue_notes(summary)),
+        notes=(
+            *_open_notes(orders),
+            *notes_of(cast, day, left_out),
+            *gaps_text(captured),
+            *_venue_notes(summary),
+        ),
     )
 
 
@@ -209,6 +218,13 @@ def _refused(summary: Summary) -> dict[str, int]:
     for line in summary.refused:
         codes[line.code] = codes.get(line.code, 0) + 1
     return codes
+
+
+def _open_notes(orders: Iterable[OrderStudy]) -> Iterable[str]:
+    names = [order.operation_id for order in orders if order.live.state in LIVE_PARENTS]
+    if names:
+        shown = ", ".join(names[:NAMES_MAX]) + (", …" if len(names) > NAMES_MAX else "")
+        yield f"{len(names)} orders were open at the window's end, compared as of then: {shown}"
 
 
 def _venue_notes(summary: Summary) -> Iterable[str]:

@@ -1,71 +1,185 @@
-"""Books rebuilt from the very updates that the simulated venues match on.
+"""Books rebuilt from the very updates that the simulated venues match on, when somebody looks.
 
-Owns one order book an instrument. The non-obvious: nothing is read from a book until somebody
-looks its view up. Updates come by the million and the desk decides rarely, so an update costs one
-call into NautilusTrader, and a view is cut once and kept until the book changes.
+Owns one book an instrument. The non-obvious: nothing is done while the market plays. The recorded
+updates are a function of time alone, as our own orders are not among them; so a book is brought up
+to the present only when its view is looked up, in bulk, from the same files that NautilusTrader
+plays. An update costs nanoseconds so, where a callback for each would cost more than the whole
+simulation around it.
+
+A view at a time shows all updates that arrived until then, those of that very instant included.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
+from typing import Final, NamedTuple
 
-from nautilus_trader.model import BookType, InstrumentId, OrderBook, OrderBookDeltas
-
-from quarterdeck.core.model.market import MarketView
+from quarterdeck.core.model.market import Level, MarketView
 from quarterdeck.core.model.terms import Side
+from quarterdeck.nautilus.catalog.book_pieces import Piece, SideChanges
+from quarterdeck.nautilus.host.ladder import Ladder
+from quarterdeck.ports import Clock
+
+KNOWN_MAX: Final = 1 << 16
+"""Numbers whose decimals are kept: the same prices and sizes come again and again."""
+
+_PLACES: Final = Context(prec=40)
+
+
+class Places(NamedTuple):
+    """Decimal places of an instrument's numbers."""
+
+    px: int
+    size: int
 
 
 class BookFeed:
     """The book of one instrument."""
 
-    def __init__(self, instrument: str, nautilus_id: InstrumentId, levels: int) -> None:
-        """Begin without a book."""
+    def __init__(
+        self, instrument: str, pieces: Iterator[Piece], places: Places, levels: int
+    ) -> None:
+        """Begin before the first update.
+
+        Args:
+            instrument: canonical id.
+            pieces: its recorded updates; the first is taken when the book is looked at.
+            places: in which they count.
+            levels: a side of the views.
+        """
         self.instrument = instrument
         self.updates = 0
+        """How many have arrived until the last look."""
+        self._pieces = pieces
+        self._px, self._size = _Decimals(places.px), _Decimals(places.size)
         self._levels = levels
-        self._book = OrderBook(nautilus_id, BookType.L2_MBP)
+        self._bids, self._asks = _BookSide(1), _BookSide(-1)
+        self._piece: Piece | None = None
+        self._taken = 0
+        """Updates of the piece that are in the book."""
+        self._row = 0
+        self._due_ns: int | None = 0
+        """When the next update arrives; None when there is none."""
         self._at_ns = 0
         self._view: MarketView | None = None
 
-    def apply(self, deltas: OrderBookDeltas) -> None:
-        """Take one update, whole."""
-        self._book.apply_deltas(deltas)
-        self._at_ns = deltas.ts_init
-        self.updates += 1
-        self._view = None
-
-    def view(self) -> MarketView:
-        """Return the best levels as they are now."""
-        if self._view is None:
+    def view(self, now_ns: int) -> MarketView | None:
+        """Return the best levels at a time; None before the first update."""
+        self.advance(now_ns)
+        if self._view is None and self.updates:
             self._view = MarketView(
                 instrument=self.instrument,
-                bids=tuple(self._book.bids_to_dict(self._levels).items()),
-                asks=tuple(self._book.asks_to_dict(self._levels).items()),
+                bids=self._shown(self._bids),
+                asks=self._shown(self._asks),
                 seq=self.updates,
                 at_ns=self._at_ns,
             )
         return self._view
 
-    def deepest_px(self, side: Side) -> Decimal | None:
+    def deepest_px(self, side: Side, now_ns: int) -> Decimal | None:
         """Return the worst price that an order of this side could meet; None when there is none."""
-        levels = self._book.asks_to_dict() if side is Side.BUY else self._book.bids_to_dict()
-        return next(reversed(levels), None)
+        self.advance(now_ns)
+        met = self._asks if side is Side.BUY else self._bids
+        px = met.ladder.worst_px()
+        return None if px is None else self._px[px]
+
+    def advance(self, now_ns: int) -> None:
+        """Take the updates that arrived until a time; time never goes back."""
+        while self._due_ns is not None and self._due_ns <= now_ns:
+            if self._piece is None or self._taken == len(self._piece.ends):
+                self._turn_over()
+            else:
+                self._take(self._piece, now_ns)
+
+    def _turn_over(self) -> None:
+        self._piece = next(self._pieces, None)
+        self._taken = self._row = 0
+        self._bids.begin(self._piece.bids if self._piece is not None else None)
+        self._asks.begin(self._piece.asks if self._piece is not None else None)
+        self._due_ns = int(self._piece.end_ns[0]) if self._piece is not None else None
+
+    def _take(self, piece: Piece, now_ns: int) -> None:
+        taken = int(piece.end_ns.searchsorted(now_ns, side="right"))
+        until = int(piece.ends[taken - 1])
+        start, self._row = self._row, until
+        if len(piece.clears):
+            cleared = piece.clears[
+                piece.clears.searchsorted(start) : piece.clears.searchsorted(until)
+            ]
+            if len(cleared):
+                start = int(cleared[-1])
+                self._bids.clear(start)
+                self._asks.clear(start)
+        self._bids.take(until)
+        self._asks.take(until)
+        self.updates += taken - self._taken
+        self._taken = taken
+        self._at_ns = int(piece.end_ns[taken - 1])
+        self._view = None
+        if taken < len(piece.ends):
+            self._due_ns = int(piece.end_ns[taken])
+
+    def _shown(self, side: "_BookSide") -> tuple[Level, ...]:
+        px, size = self._px, self._size
+        return tuple([(px[at], size[is_]) for at, is_ in side.ladder.best(self._levels)])
+
+
+class _BookSide:
+    """One side's levels and how far its changes of the piece were taken."""
+
+    def __init__(self, sign: int) -> None:
+        self.ladder = Ladder(sign)
+        self._changes: SideChanges | None = None
+        self._next = 0
+
+    def begin(self, changes: SideChanges | None) -> None:
+        self._changes = changes
+        self._next = 0
+
+    def clear(self, row: int) -> None:
+        """Empty it as of a row: what came before needs not be taken any more."""
+        assert self._changes is not None
+        self.ladder.clear()
+        self._next = int(self._changes.row.searchsorted(row))
+
+    def take(self, until: int) -> None:
+        assert self._changes is not None
+        start, self._next = self._next, int(self._changes.row.searchsorted(until))
+        self.ladder.apply(
+            self._changes.px[start : self._next], self._changes.size[start : self._next]
+        )
+
+
+class _Decimals(dict[int, Decimal]):
+    """Whole numbers of so many decimal places, as decimals that show all of them."""
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self._places = places
+
+    def __missing__(self, units: int) -> Decimal:
+        if len(self) >= KNOWN_MAX:
+            self.clear()
+        value = self[units] = _PLACES.scaleb(Decimal(units), -self._places)
+        return value
 
 
 class LazyViews(Mapping[str, MarketView]):
-    """Views by canonical id, of the instruments that have had a book."""
+    """Views of this instant by canonical id, of the instruments that have had a book."""
 
-    def __init__(self, feeds: Iterable[BookFeed]) -> None:
-        """Look at these feeds."""
+    def __init__(self, feeds: Iterable[BookFeed], clock: Clock) -> None:
+        """Look at these feeds at the clock's time."""
         self._feeds = {feed.instrument: feed for feed in feeds}
+        self._clock = clock
 
     def __getitem__(self, instrument: str) -> MarketView:
-        feed = self._feeds[instrument]
-        if not feed.updates:
+        view = self._feeds[instrument].view(self._clock.now_ns())
+        if view is None:
             raise KeyError(instrument)
-        return feed.view()
+        return view
 
     def __iter__(self) -> Iterator[str]:
-        return (id_ for id_, feed in self._feeds.items() if feed.updates)
+        now_ns = self._clock.now_ns()
+        return (id_ for id_, feed in self._feeds.items() if feed.view(now_ns) is not None)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -227,7 +227,8 @@ class SimulatedGateway:
         if cache.has_trade_ticks(item.nautilus_id):
             self._traded.add(item.nautilus_id)
             return None
-        bound_px = self._feeds[item.nautilus_id].deepest_px(child.side)
+        now_ns = self._turns.clock.at_ns
+        bound_px = self._feeds[item.nautilus_id].deepest_px(child.side, now_ns)
         account = cache.account(self.account_id)
         if bound_px is None or account is None or not self.venue.is_spot or child.side is Side.SELL:
             return bound_px

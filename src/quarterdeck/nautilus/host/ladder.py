@@ -37,17 +37,23 @@ class Ladder:
             sign: 1 when the highest price is best, as of bids; -1 when the lowest is.
             slots: prices that are covered.
         """
+        # A key is the price times the sign, so that the best level has the highest one.
         self._sign = sign
+        self._slots = slots
         self._sizes = np.zeros(slots, dtype=np.int64)
-        self._marks = np.zeros(slots, dtype=np.int32)
+        self._last = np.zeros(slots, dtype=np.int64)
         self._base = 0
-        """The key of the first slot; a key is the price times the sign, so the highest is best."""
+        """The key of the first slot."""
         self._top = -1
         """No slot above it has a size; -1 when none has."""
         self._levels = 0
         """Slots with a size."""
-        self._outside: list[tuple[Ints, Ints]] = []
-        self._outside_rows = 0
+        self._look_slots = LOOK_SLOTS
+        self._log: list[tuple[Ints, Ints]] = []
+        self._log_rows = 0
+        self._log_rows_max = LOG_ROWS_MAX
+        self._above = False
+        """Whether something above the last slot changed."""
 
     def clear(self) -> None:
         """Forget all levels."""
@@ -55,29 +61,102 @@ class Ladder:
             self._sizes[:] = 0
         self._top = -1
         self._levels = 0
-        self._outside.clear()
-        self._outside_rows = 0
+        self._log.clear()
+        self._log_rows = 0
+        self._above = False
 
     def apply(self, px: Ints, size: Ints) -> None:
         """Set levels to sizes, in order; a size of 0 takes the level away."""
         if not len(px):
             return
         keys = px if self._sign > 0 else -px
-        if self._top < 0 and not self._outside_rows:
-            self._base = int(keys.max()) - len(self._sizes) // 2
+        if not self._levels and not self._log_rows:
+            self._base = int(keys.max()) - self._slots // 2
         self._set(keys, size)
 
     def best(self, levels: int) -> list[tuple[int, int]]:
         """Return price and size of the best levels, best first."""
-        if self._outside_rows and (self._levels < levels or self._is_near_edge()):
+        if self._log_rows and (self._above or self._top < self._slots // 4):
             self._center()
-        if not self._levels:
-            return []
-        found = self._found(min(levels, self._levels))
-        self._top = int(found[0]) if len(found) else -1
-        px = (found + self._base) * self._sign
-        shown = list(zip(px.tolist(), self._sizes[found].tolist(), strict=True))
-        if len(shown) == levels or not self._outside_rows:
-            return shown
-        keys, sizes = self._all()
-        return _shown(keys[:levels] * self._sign, sizes[:levels])
+        slots = self._best_slots(min(levels, self._levels))
+        if len(slots) < levels and self._log_rows:
+            keys, sizes = self._everything()
+            keys, sizes = keys[:levels], sizes[:levels]
+        else:
+            keys, sizes = slots + self._base, self._sizes[slots]
+        return list(zip((keys * self._sign).tolist(), sizes.tolist(), strict=True))
+
+    def worst_px(self) -> int | None:
+        """Return the price of the level that is traded last; None when there is none."""
+        keys, _ = self._everything()
+        return int(keys[-1]) * self._sign if len(keys) else None
+
+    def _set(self, keys: Ints, size: Ints) -> None:
+        slots = keys - self._base
+        inside = slots.view(np.uint64) < self._slots  # A negative one is huge, seen like this.
+        if not inside.all():
+            outside = ~inside
+            self._above |= bool((slots >= self._slots).any())
+            self._write_down(keys[outside], size[outside])
+            slots, size = slots[inside], size[inside]
+        number = np.arange(len(slots))
+        self._last[slots] = number
+        newest = self._last[slots] == number
+        slots, size = slots[newest], size[newest]
+        filled = slots[size > 0]
+        self._levels += len(filled) - int(np.count_nonzero(self._sizes[slots]))
+        self._sizes[slots] = size
+        if len(filled):
+            self._top = max(self._top, int(filled.max()))
+
+    def _best_slots(self, wanted: int) -> NDArray[np.intp]:
+        """Return the slots of the best levels; there must be as many."""
+        above = self._top + 1
+        while True:
+            low = max(above - self._look_slots, 0)
+            found = np.flatnonzero(self._sizes[low:above])
+            if len(found) >= wanted or not low:
+                break
+            self._look_slots *= 4
+        if len(found) > 4 * wanted and self._look_slots > LOOK_SLOTS:
+            self._look_slots //= 4
+        found = found[len(found) - wanted :][::-1] + low
+        self._top = int(found[0]) if len(found) else self._top
+        return found
+
+    def _write_down(self, keys: Ints, size: Ints) -> None:
+        self._log.append((keys, size))
+        self._log_rows += len(keys)
+        if self._log_rows > self._log_rows_max:
+            keys, _ = self._written()
+            self._log_rows_max = LOG_ROWS_MAX + 2 * len(keys)
+
+    def _written(self) -> tuple[Ints, Ints]:
+        """Return the levels outside the array, which is also what is left of the log."""
+        if not self._log:
+            none = np.zeros(0, dtype=np.int64)
+            return none, none
+        keys, sizes = (np.concatenate(column)[::-1] for column in zip(*self._log, strict=True))
+        keys, first = np.unique(keys, return_index=True)
+        sizes = sizes[first]
+        keys, sizes = keys[sizes > 0], sizes[sizes > 0]
+        self._log = [(keys, sizes)]
+        self._log_rows = len(keys)
+        return keys, sizes
+
+    def _everything(self) -> tuple[Ints, Ints]:
+        """Return keys and sizes of all levels, best first."""
+        slots = np.flatnonzero(self._sizes)
+        keys, sizes = self._written()
+        keys = np.concatenate([slots + self._base, keys])
+        sizes = np.concatenate([self._sizes[slots], sizes])
+        order = np.argsort(keys)[::-1]
+        return keys[order], sizes[order]
+
+    def _center(self) -> None:
+        keys, sizes = self._everything()
+        self.clear()
+        if len(keys):
+            self._base = int(keys[0]) - self._slots // 2
+            self._set(keys, sizes)
+        self._above = False

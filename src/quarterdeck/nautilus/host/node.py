@@ -31,7 +31,8 @@ from nautilus_trader.risk import RiskEngineConfig
 
 from quarterdeck.core.model.decimals import ZERO, canonical
 from quarterdeck.core.model.instrument import Instrument, Settlement
-from quarterdeck.nautilus.host.books import BookFeed, LazyViews
+from quarterdeck.nautilus.catalog.book_pieces import book_pieces
+from quarterdeck.nautilus.host.books import BookFeed, LazyViews, Places
 from quarterdeck.nautilus.host.gateway import SimulatedGateway
 from quarterdeck.nautilus.host.gateways import SimulatedGateways
 from quarterdeck.nautilus.host.plan import (
@@ -47,6 +48,8 @@ from quarterdeck.nautilus.host.turns import Turns
 from quarterdeck.nautilus.instruments import (
     nautilus_id,
     nautilus_venue,
+    price_places,
+    size_places,
     to_nautilus,
     unsupported,
 )
@@ -99,7 +102,7 @@ class Host:
             stop=self._strategy.shutdown_system,
         )
         self._feeds: dict[InstrumentId, BookFeed] = {
-            (name := nautilus_id(item.id)): BookFeed(item.id, name, plan.view_levels)
+            nautilus_id(item.id): _feed(plan, item)
             for venue in plan.venues
             for item in venue.instruments
         }
@@ -108,7 +111,6 @@ class Host:
             for venue in plan.venues
         )
         self._strategy.callbacks = Callbacks(
-            feeds=self._feeds,
             failure=self._turns.failure,
             on_start=self._start,
             on_event=self._gateways.on_event,
@@ -119,7 +121,7 @@ class Host:
             HostPorts(
                 clock=self._turns.clock,
                 gateways=self._gateways,
-                views=LazyViews(self._feeds.values()),
+                views=LazyViews(self._feeds.values(), self._turns.clock),
             )
         )
         self._outcome: HostOutcome | None = None
@@ -173,6 +175,8 @@ class Host:
     def _finish(self) -> None:
         self._gateways.close()
         self._turns.finish()
+        for feed in self._feeds.values():
+            feed.advance(self._plan.end_ns)
         accounts = self._gateways.by_account
         self._outcome = HostOutcome(
             ended_ns=self._turns.clock.at_ns,
@@ -205,11 +209,21 @@ def run_config(plan: HostPlan) -> BacktestRunConfig:
         chunk_size=plan.chunk_size,
         dispose_on_completion=False,
         raise_exception=True,
-        # A recorded day begins with whole books and goes on with changes, so it is played from its
-        # midnight (UTC) on; the desk joins at its own start.
-        start=plan.start_ns // DAY_NS * DAY_NS,
+        start=_played_from_ns(plan),
         end=plan.end_ns,
     )
+
+
+def _played_from_ns(plan: HostPlan) -> int:
+    # A recorded day begins with whole books and goes on with changes, so it is played from its
+    # midnight (UTC) on; the desk joins at its own start.
+    return plan.start_ns // DAY_NS * DAY_NS
+
+
+def _feed(plan: HostPlan, item: Instrument) -> BookFeed:
+    places = Places(price_places(item), size_places(item))
+    pieces = book_pieces(Path(plan.catalog), nautilus_id(item.id), places, _played_from_ns(plan))
+    return BookFeed(item.id, pieces, places, plan.view_levels)
 
 
 def _venue_config(venue: SimulatedVenue) -> BacktestVenueConfig:

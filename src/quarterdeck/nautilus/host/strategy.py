@@ -1,23 +1,20 @@
 """The one strategy of a hosted run: where NautilusTrader calls in and where the host calls out.
 
-It decides nothing. Books go to their feeds, order events to the gateways, and the desk runs in
-turns. The clock, the cache and the order factory are taken once at the start: during some order
+It decides nothing. Order events go to the gateways, and the desk runs in turns. It subscribes to no
+market data: a callback for each update would cost more than all the rest, see `books`. The clock, the cache and the order factory are taken once at the start: during some order
 callbacks NautilusTrader refuses to hand them out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, Self
 
 from nautilus_trader.common import Cache, Clock, OrderFactory
 from nautilus_trader.model import (
-    BookType,
     ClientOrderId,
-    InstrumentId,
     LimitOrder,
     MarketOrder,
     OmsType,
     OrderAccepted,
-    OrderBookDeltas,
     OrderCanceled,
     OrderCancelRejected,
     OrderDenied,
@@ -30,7 +27,6 @@ from nautilus_trader.model import (
 from nautilus_trader.portfolio import Portfolio
 from nautilus_trader.trading import Strategy, StrategyConfig
 
-from quarterdeck.nautilus.host.books import BookFeed
 from quarterdeck.nautilus.host.orders import OrderEvent
 from quarterdeck.nautilus.host.turns import FirstFailure
 
@@ -54,7 +50,6 @@ class Callbacks:
     def __init__(
         self,
         *,
-        feeds: Mapping[InstrumentId, BookFeed],
         failure: FirstFailure,
         on_start: Callable[[Clock], None],
         on_event: Callable[[OrderEvent], None],
@@ -62,7 +57,6 @@ class Callbacks:
         on_stop: Callable[[], None],
     ) -> None:
         """Name them; the first exception of any is kept in `failure` and ends the run."""
-        self.feeds = feeds
         self.failure = failure
         self.on_start = on_start
         self.on_event = on_event
@@ -106,16 +100,7 @@ class HostStrategy(Strategy):
             self.positions = self.portfolio
             self.factory = self.order_factory
             self.callbacks.on_start(self.clock)
-            for name in self.callbacks.feeds:
-                self.subscribe_book_deltas(name, BookType.L2_MBP)
         if self.callbacks.failure.error is not None:
-            self.callbacks.on_failure()
-
-    def on_book_deltas(self, deltas: OrderBookDeltas) -> None:
-        failure = self.callbacks.failure
-        with failure:
-            self.callbacks.feeds[deltas.instrument_id].apply(deltas)
-        if failure.error is not None:
             self.callbacks.on_failure()
 
     def on_order_event(self, event: Any) -> None:
