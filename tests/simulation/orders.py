@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from tests.simulation import market
+from tests.simulation.books import least_of
 from tests.simulation.market import SITES, Listed, Site
 from tests.simulation.world import MS, SECOND, World
 
@@ -81,6 +82,10 @@ def draw_params(
         case Algorithm.TWAP:
             horizon_ns = world.between(1_000, 10_000) * MS
             slots = rng.randint(1, 10)
+            if rng.random() < 0.2:
+                # As finely as the venue lets it: each slice is the least that it takes.
+                px = item.px(item.mid_ticks) * Decimal("0.99")
+                slots = min(max(int(quantity / least_of(item, px)), 1), 40)
             return TwapParams(
                 horizon_ns=horizon_ns,
                 interval_ns=max(horizon_ns // slots // MS * MS, 100 * MS),
