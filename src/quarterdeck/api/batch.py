@@ -18,10 +18,10 @@ from quarterdeck.api.endpoint import Call, Services
 from quarterdeck.api.errors import Error, as_error, refusal, status_of
 from quarterdeck.api.order_commands import submitted
 from quarterdeck.api.order_views import OrderAck
-from quarterdeck.core.desk.messages import read_array, read_order
 from quarterdeck.core.model.ids import is_operation_id
 from quarterdeck.core.model.reasons import Reason, Refused
 from quarterdeck.core.model.terms import OrderRequest
+from quarterdeck.desk.messages import read_array, read_order
 
 BATCH_ORDERS_MAX: Final = 100
 BATCH_BYTES_MAX: Final = 1024 * 1024

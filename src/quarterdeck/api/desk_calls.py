@@ -17,12 +17,12 @@ from quarterdeck.api.book_views import books
 from quarterdeck.api.endpoint import Call, Services
 from quarterdeck.api.errors import refusal
 from quarterdeck.api.venue_views import instruments, venues
-from quarterdeck.core.desk.messages import Words, read_body
 from quarterdeck.core.model.commands import Kill, SetTradingState
 from quarterdeck.core.model.limits import TradingState
 from quarterdeck.core.model.reasons import Refused
 from quarterdeck.core.model.status import LIVE, ChildStatus
 from quarterdeck.desk.engine import PENDING_MAX
+from quarterdeck.desk.messages import Words, read_body
 from quarterdeck.telemetry.metrics import Figures
 
 OK, DEGRADED, FROZEN = "ok", "degraded", "frozen"

@@ -19,8 +19,8 @@ from quarterdeck.api.attempts import FailedAttempts
 from quarterdeck.api.endpoint import Call, DeskBugError, Endpoint, Services
 from quarterdeck.api.errors import Fault, error, refusal
 from quarterdeck.api.keys import ApiKey
-from quarterdeck.core.desk.messages import too_large
 from quarterdeck.core.model.reasons import Reason, Refused
+from quarterdeck.desk.messages import too_large
 
 BODY_WITHIN_S: Final = 10.0
 QUERY_FIELDS_MAX: Final = 32

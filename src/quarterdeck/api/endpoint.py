@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from quarterdeck.api.keys import KeyRing, Scope
 from quarterdeck.api.reads import OrderReads
-from quarterdeck.core.desk.messages import BODY_BYTES_MAX
 from quarterdeck.core.model.commands import Command
 from quarterdeck.core.model.reasons import Refused
 from quarterdeck.desk.desk import Desk
+from quarterdeck.desk.messages import BODY_BYTES_MAX
 from quarterdeck.gateways.link import LinkStatus
 from quarterdeck.ports import Clock
 from quarterdeck.telemetry.metrics import Metrics

@@ -14,11 +14,11 @@ from quarterdeck.api.endpoint import Services
 from quarterdeck.api.errors import refusal
 from quarterdeck.api.order_views import OrderAck, ack
 from quarterdeck.core.desk.intake import understand
-from quarterdeck.core.desk.messages import Order
 from quarterdeck.core.model.commands import Command, SubmitOrder
 from quarterdeck.core.model.ids import is_operation_id
 from quarterdeck.core.model.order import ParentOrder
 from quarterdeck.core.model.reasons import Reason, Refused
+from quarterdeck.desk.messages import Order
 
 
 async def submitted(services: Services, order: Order | Refused, by: str) -> OrderAck | Refused:

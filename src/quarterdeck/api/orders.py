@@ -13,10 +13,10 @@ from quarterdeck.api.order_commands import executed, submitted, told
 from quarterdeck.api.order_detail import detail, detail_from_memory
 from quarterdeck.api.order_views import OrderPage, PageMark, order_view
 from quarterdeck.api.reads import OrderQuery
-from quarterdeck.core.desk.messages import Words, read_body, read_order, read_query
 from quarterdeck.core.model.commands import CancelOrder, Resolution, ResolveChild
 from quarterdeck.core.model.ids import client_order_id, is_operation_id
 from quarterdeck.core.model.reasons import Reason, Refused
+from quarterdeck.desk.messages import Words, read_body, read_order, read_query
 
 CHILD_NO_DIGITS_MAX: Final = 9
 

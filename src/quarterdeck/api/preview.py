@@ -29,11 +29,11 @@ from quarterdeck.api.routing_views import (
     leg_view,
 )
 from quarterdeck.core.desk.intake import understand
-from quarterdeck.core.desk.messages import read_body
 from quarterdeck.core.desk.preview import Preview, preview, schedule_of
 from quarterdeck.core.model.events import ChildCreated
 from quarterdeck.core.model.reasons import Reason, Refused, band
 from quarterdeck.core.model.terms import OrderRequest, OrderTerms, OrderType, TimeInForce
+from quarterdeck.desk.messages import read_body
 
 
 class PreviewRequest(OrderRequest, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):

@@ -13,11 +13,11 @@ from quarterdeck.api.endpoint import Call, Services
 from quarterdeck.api.errors import refusal
 from quarterdeck.api.order_commands import executed, order_of, told
 from quarterdeck.core.desk.amendment import AmendRequest, understand_amend
-from quarterdeck.core.desk.messages import Words, read_body
 from quarterdeck.core.desk.refusals import finished
 from quarterdeck.core.model.commands import AmendOrder, ExpireOrder, PauseOrder, ResumeOrder
 from quarterdeck.core.model.ids import is_operation_id
 from quarterdeck.core.model.reasons import Refused
+from quarterdeck.desk.messages import Words, read_body
 
 
 class PauseRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

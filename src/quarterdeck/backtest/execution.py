@@ -166,6 +166,7 @@ class _Run:
             clock=ports.clock,
             gateways=ports.gateways,
             views=ports.views,
+            tops=ports.tops,
             schedule=scheduled(self._config),
             limits=limits_of(self._config),
             record=self.record,

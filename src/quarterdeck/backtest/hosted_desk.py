@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from quarterdeck.backtest.equity import EquityCurve
 from quarterdeck.backtest.record import EntrySink, RefusedLine, RunJournal, RunRecord
@@ -18,15 +19,15 @@ from quarterdeck.backtest.schedule import Scheduled
 from quarterdeck.core.desk.decide import Input
 from quarterdeck.core.desk.draft import Decision
 from quarterdeck.core.desk.intake import understand
-from quarterdeck.core.desk.messages import read_order
 from quarterdeck.core.desk.state import DeskState
 from quarterdeck.core.model.commands import Command, SetLimits, SubmitOrder
-from quarterdeck.core.model.facts import Fact
+from quarterdeck.core.model.facts import Fact, VenueSnapshot
 from quarterdeck.core.model.intents import Alert
 from quarterdeck.core.model.limits import InstrumentLimits
 from quarterdeck.core.model.market import MarketView
 from quarterdeck.core.model.reasons import Refused
 from quarterdeck.desk.engine import Engine, Reply
+from quarterdeck.desk.messages import read_order
 from quarterdeck.ports import Clock, Gateways
 
 BY: Final = "backtest"
@@ -45,11 +46,19 @@ class RunWatcher:
         """Begin at zero."""
         self.decisions = 0
         self.alerts: dict[str, int] = {}
+        self.agreed: dict[str, VenueSnapshot] = {}
+        """By account, the last snapshot if there was nothing to do about it."""
 
     def decided(self, given: Input, decision: Decision, took_ns: int) -> None:
         """See `engine.Watcher`."""
-        del given, decision, took_ns
+        del took_ns
         self.decisions += 1
+        if not isinstance(given, VenueSnapshot):
+            return
+        if decision.events or decision.intents:
+            self.agreed.pop(given.account, None)
+        else:
+            self.agreed[given.account] = given
 
     def alert(self, alert: Alert) -> None:
         """See `engine.Watcher`."""
@@ -74,6 +83,7 @@ class BacktestDesk:
         record: RunRecord,
         equity: EquityCurve,
         sink: EntrySink | None = None,
+        tops: Mapping[str, MarketView] | None = None,
     ) -> None:
         """Put the engine together; nothing is decided before the first call.
 
@@ -86,6 +96,7 @@ class BacktestDesk:
             record: takes what happens.
             equity: is sampled at its times.
             sink: writes the journal's entries, where they are kept.
+            tops: the views' best levels alone, for the equity curve; the views where left out.
         """
         self.watcher = RunWatcher()
         self.unreached = 0
@@ -96,7 +107,7 @@ class BacktestDesk:
         self._limits = dict(limits)
         self._record = record
         self._equity = equity
-        self._views = views
+        self._tops = views if tops is None else tops
         self._begun = False
         self._engine = Engine(
             DeskState(),
@@ -111,7 +122,8 @@ class BacktestDesk:
     def on_fact(self, fact: Fact) -> None:
         """Take one fact from a simulated venue."""
         self._begin()
-        self._give(fact)
+        if not (isinstance(fact, VenueSnapshot) and self._is_agreed(fact)):
+            self._give(fact)
 
     def next_due_ns(self) -> int:
         """Return the earliest time at which there is something to do."""
@@ -129,7 +141,7 @@ class BacktestDesk:
             while self._next is not None and self._next.at_ns <= now_ns:
                 self._ask(self._next)
                 self._next = next(self._schedule, None)
-            self._equity.sample_due(now_ns, self._engine.state, self._views)
+            self._equity.sample_due(now_ns, self._engine.state, self._tops)
             if self.next_due_ns() > now_ns:  # What was asked may itself be due at once.
                 return
         raise RuntimeError(f"after {ROUNDS_MAX} rounds there is still something due at {now_ns}")
@@ -137,12 +149,24 @@ class BacktestDesk:
     def finish(self) -> None:
         """Take the last sample; what is open stays open, as it would at the end of a live day."""
         self._begin()
-        self._equity.sample(self._clock.now_ns(), self._engine.state, self._views)
+        self._equity.sample(self._clock.now_ns(), self._engine.state, self._tops)
         while self._next is not None:
             self.unreached += 1
             self._next = next(self._schedule, None)
         if self._engine.frozen is not None:
             raise RuntimeError(f"the engine froze: {self._engine.frozen}")
+
+    def _is_agreed(self, snapshot: VenueSnapshot) -> bool:
+        """Tell whether a decision about a snapshot would be the last one again: to do nothing.
+
+        It would when the snapshot says what that one said and nothing was decided since. Most are
+        such: a market day has thousands of them, and orders in few of its seconds.
+        """
+        before = self.watcher.agreed.get(snapshot.account)
+        changed_ns = self._record.last_ns
+        if before is None or changed_ns is None or changed_ns >= before.asked_ns:
+            return False
+        return says_the_same(before, snapshot)
 
     def _begin(self) -> None:
         if not self._begun:
@@ -184,6 +208,17 @@ class BacktestDesk:
                 line=item.line, at_ns=item.at_ns, operation_id=operation_id, refused=refused
             )
         )
+
+
+def says_the_same(before: VenueSnapshot, after: VenueSnapshot) -> bool:
+    """Tell whether two snapshots differ in nothing but the time at which they were asked for."""
+    if len(before.orders) != len(after.orders):
+        return False
+    orders = tuple(
+        replace(report, asked_ns=known.asked_ns)
+        for report, known in zip(after.orders, before.orders, strict=True)
+    )
+    return replace(after, asked_ns=before.asked_ns, orders=orders) == before
 
 
 def _operation_id(command: Command) -> str | None:

@@ -57,6 +57,7 @@ async def test_the_same_market_gives_the_same_day(paper: Paper):
         assert order.decisions_equal, order
         assert order.live == order.backtest, order
         assert order.difference_bps in {None, "0"}
+        assert order.same_book is not False
     assert study.identical
     assert study.left_out == ()
     assert study.refused == study.commands_left_out == {}
@@ -111,6 +112,7 @@ async def test_a_dearer_market_is_reported_and_not_called_identical(paper: Paper
     assert parting.field == "limit_px", "how far it may go is measured from the middle"
     assert orders["huge"].is_equal
     totals = study.totals
+    assert totals.same_book == 0, "every offer is elsewhere"
     assert totals.equal < totals.orders
     assert Decimal(totals.mean_bps or 0) > 0
     assert Decimal(totals.max_abs_bps or 0) >= Decimal(totals.median_abs_bps or 0) > 0

@@ -28,8 +28,8 @@ from quarterdeck.backtest.stored_run import (
     summary_of,
     table_of,
 )
-from quarterdeck.core.desk.messages import read_query
 from quarterdeck.core.model.reasons import Reason, Refused
+from quarterdeck.desk.messages import read_query
 
 ROWS_MAX: Final = 10_000
 RUNS_MAX: Final = 1_000

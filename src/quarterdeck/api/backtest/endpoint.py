@@ -14,8 +14,8 @@ from starlette.responses import Response
 from quarterdeck.api.keys import KeyRing, Scope
 from quarterdeck.backtest.config import BacktestConfig
 from quarterdeck.backtest.queue import RunQueue
-from quarterdeck.core.desk.messages import BODY_BYTES_MAX
 from quarterdeck.core.model.reasons import Reason, Refused
+from quarterdeck.desk.messages import BODY_BYTES_MAX
 from quarterdeck.ports import Clock
 
 SMALL_BYTES_MAX: Final = BODY_BYTES_MAX

@@ -33,6 +33,7 @@ ORDERS: Final = (
     "side",
     "quantity",
     "decisions",
+    "same_book",
     "state",
     "filled",
     "avg_px",
@@ -155,6 +156,8 @@ def _show(study: Study) -> None:
             "start_ns": study.start_ns,
             "end_ns": study.end_ns,
             "decisions equal": f"{totals.equal_decisions} of {totals.orders} orders",
+            "sent on the same book": f"{totals.same_book} of {totals.orders} orders, "
+            f"{totals.parted_on_same_book} of them decided otherwise later",
             "equal in everything": f"{totals.equal} of {totals.orders} orders",
             "measured": f"{totals.measured} of {totals.orders} orders",
             "mean bps (positive: backtest worse)": _rounded(totals.mean_bps),

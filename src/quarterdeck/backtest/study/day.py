@@ -4,7 +4,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from quarterdeck.backtest.study.refusal import StudyError
@@ -16,10 +15,6 @@ from quarterdeck.core.model import commands as cmd
 from quarterdeck.core.model.events import ChildFilled
 from quarterdeck.core.model.instrument import Instrument
 from quarterdeck.core.model.limits import InstrumentLimits, TradingState
-from quarterdeck.core.model.market import MarketView
-from quarterdeck.desk.replay.recorded import RecordedEntry
-
-_view: Final = msgspec.json.Decoder(MarketView)
 
 COMMANDS: Final = (
     cmd.SubmitOrder,
@@ -79,7 +74,6 @@ def read_day(path: Path, start_ns: int, end_ns: int) -> Day:
     story = Story()
     opening: Opening | None = None
     asked: list[Asked] = []
-    levels = VIEW_LEVELS
     fills: dict[str, int] = {}
     with opened(path) as entries:
         for entry in entries:
@@ -88,7 +82,6 @@ def read_day(path: Path, start_ns: int, end_ns: int) -> Day:
             if opening is None and entry.at_ns >= start_ns:
                 opening = _opening(story.state)
             body = story.take(entry)
-            levels = max(levels, _levels(entry))
             if opening is None:
                 continue
             command = _command(body.input)
@@ -100,7 +93,13 @@ def read_day(path: Path, start_ns: int, end_ns: int) -> Day:
                     fills[name] = fills.get(name, 0) + 1
     if opening is None:
         raise StudyError("the journal holds nothing in the window")
-    return Day(opening=opening, asked=tuple(asked), story=story, view_levels=levels, fills=fills)
+    return Day(
+        opening=opening,
+        asked=tuple(asked),
+        story=story,
+        view_levels=max(story.levels, VIEW_LEVELS),
+        fills=fills,
+    )
 
 
 def _opening(state: DeskState) -> Opening:
@@ -118,12 +117,3 @@ def _opening(state: DeskState) -> Opening:
 
 def _command(given: Input) -> cmd.Command | None:
     return given if isinstance(given, COMMANDS) else None
-
-
-def _levels(entry: RecordedEntry) -> int:
-    levels = 0
-    for _, body in entry.views:
-        if body is not None:  # Else it is no longer kept.
-            view = _view.decode(body)
-            levels = max(levels, len(view.bids), len(view.asks))
-    return levels

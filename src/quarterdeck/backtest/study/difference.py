@@ -54,6 +54,9 @@ class OrderStudy(Struct, frozen=True, kw_only=True):
     quantity: str
     algorithm: str
     route: str
+    same_book: bool | None
+    """Whether both desks saw the same books when it was sent; None when one of them looked at none,
+    or what it saw is no longer kept."""
     decisions_equal: bool
     decisions_live: int
     """How many there were."""
@@ -77,6 +80,10 @@ class Totals(Struct, frozen=True, kw_only=True):
 
     orders: int
     equal_decisions: int
+    same_book: int
+    """Orders for which both desks saw the same books when they were sent."""
+    parted_on_same_book: int
+    """Of those, orders whose decisions differ all the same: by what happened later on."""
     equal: int
     """Orders that are equal in everything that is compared, their prices too."""
     measured: int
@@ -115,6 +122,8 @@ def study_order(
     backtest: ParentOrder | None,
     instrument: Instrument,
     decisions: tuple[Sequence[Decision], Sequence[Decision]],
+    *,
+    same_book: bool | None,
 ) -> OrderStudy:
     """Return one order on both sides.
 
@@ -123,6 +132,7 @@ def study_order(
         backtest: the same in the backtest; None when it was not taken there.
         instrument: that it names, with the fees of its account.
         decisions: the day's and the backtest's.
+        same_book: whether both desks saw the same books when it was sent.
     """
     parting = first_parting(*decisions)
     terms = live.terms
@@ -133,6 +143,7 @@ def study_order(
         quantity=canonical(terms.quantity),
         algorithm=terms.algorithm,
         route=terms.route,
+        same_book=same_book,
         decisions_equal=parting is None,
         decisions_live=len(decisions[0]),
         decisions_backtest=len(decisions[1]),
@@ -154,6 +165,10 @@ def totals_of(orders: Sequence[OrderStudy]) -> Totals:
     return Totals(
         orders=len(orders),
         equal_decisions=sum(each.decisions_equal for each in orders),
+        same_book=sum(each.same_book is True for each in orders),
+        parted_on_same_book=sum(
+            each.same_book is True and not each.decisions_equal for each in orders
+        ),
         equal=sum(each.is_equal for each in orders),
         measured=len(signed),
         mean_bps=_mean(signed),

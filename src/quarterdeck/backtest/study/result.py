@@ -9,10 +9,11 @@ strings, times integer nanoseconds UTC, and what could not be had is null::
     start_ns, end_ns         the window
     view_levels              levels a side that the backtest's decisions could look at
     identical                true only if every order is equal in decisions, fills and prices
-    totals                   orders, equal_decisions, equal, measured, mean_bps, mean_abs_bps,
-                             median_abs_bps, max_abs_bps; positive: the backtest was worse
+    totals                   orders, equal_decisions, same_book, parted_on_same_book, equal,
+                             measured, mean_bps, mean_abs_bps, median_abs_bps, max_abs_bps;
+                             positive: the backtest was worse
     orders[]                 operation_id, instrument, side, quantity, algorithm, route,
-                             decisions_equal, decisions_live, decisions_backtest,
+                             same_book, decisions_equal, decisions_live, decisions_backtest,
                              parting {index, field, live, backtest} | null,
                              live and backtest {state, reason, filled, avg_px, arrival_px,
                              shortfall_bps, children}, difference_bps

@@ -35,7 +35,7 @@ from quarterdeck.backtest.study.difference import OrderStudy, study_order, total
 from quarterdeck.backtest.study.refusal import StudyError
 from quarterdeck.backtest.study.result import Study
 from quarterdeck.backtest.study.scenario import Cast, Folders, cast_of, config_of, notes_of
-from quarterdeck.backtest.study.story import told
+from quarterdeck.backtest.study.story import Story, told
 from quarterdeck.backtest.study.survey import Survey, survey
 from quarterdeck.backtest.study.window import Window, nothing_left, window_of
 from quarterdeck.backtest.summary import Summary
@@ -210,7 +210,13 @@ def _orders(setting: Setting, journal: Path) -> Iterable[OrderStudy]:
             again.state.parents.get(name),
             setting.day.opening.instruments[parent.terms.instrument],
             (live.decisions.by_order.get(name, []), again.decisions.by_order.get(name, [])),
+            same_book=_same_book(live, again, name),
         )
+
+
+def _same_book(live: Story, again: Story, name: str) -> bool | None:
+    ours, theirs = live.books.get(name), again.books.get(name)
+    return ours == theirs if ours and theirs else None
 
 
 def _refused(summary: Summary) -> dict[str, int]:

@@ -6,6 +6,7 @@ Everything is kept until the end, finished orders too: what is compared is how o
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -14,9 +15,16 @@ from quarterdeck.backtest.study.latency import LatencyMeter
 from quarterdeck.backtest.study.refusal import StudyError
 from quarterdeck.core.desk.fold import apply
 from quarterdeck.core.desk.state import DeskState
+from quarterdeck.core.model.commands import SubmitOrder
+from quarterdeck.core.model.market import MarketView
 from quarterdeck.desk.record import Body, decode_body
 from quarterdeck.desk.replay.journal_file import JournalFileError, JournalFileReader
 from quarterdeck.desk.replay.recorded import RecordedEntry
+
+type Books = dict[str, int]
+"""By canonical id, the hash of a book's prices and quantities."""
+
+_view: Final = msgspec.json.Decoder(MarketView)
 
 
 class Story:
@@ -27,6 +35,10 @@ class Story:
         self.state = DeskState()
         self.decisions = DecisionLog()
         self.latency = LatencyMeter()
+        self.levels = 0
+        """Levels a side of the deepest book that a decision looked at."""
+        self.books: dict[str, Books | None] = {}
+        """What was seen when each order was sent; None where it is no longer kept."""
 
     def take(self, entry: RecordedEntry) -> Body:
         """Fold the next entry and return its content.
@@ -46,7 +58,18 @@ class Story:
                 ) from error
             self.decisions.note(event, self.state)
             self.latency.note(event, self.state, entry.at_ns)
+        self._look(entry, body)
         return body
+
+    def _look(self, entry: RecordedEntry, body: Body) -> None:
+        seen = [_view.decode(view) for _, view in entry.views if view is not None]
+        for view in seen:
+            self.levels = max(self.levels, len(view.bids), len(view.asks))
+        if isinstance(body.input, SubmitOrder) and body.events:
+            whole = len(seen) == len(entry.views)
+            # Decimals and tuples hash by value in every process: 1.50 and 1.5 are the same price.
+            books = {view.instrument: hash((view.bids, view.asks)) for view in seen}
+            self.books[body.input.terms.operation_id] = books if whole else None
 
 
 def told(path: Path, until_ns: int) -> Story:

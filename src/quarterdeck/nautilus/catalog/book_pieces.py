@@ -6,7 +6,7 @@ comes with the next piece. Files that overlap in time, which days do whose rows 
 are merged by time of arrival.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -61,7 +61,10 @@ class _Rows(NamedTuple):
     ts_init: Ints
 
     def cut(self, start: int, stop: int | None = None) -> "_Rows":
-        return _Rows(*(column[start:stop] for column in self))
+        return self.each(lambda column: column[start:stop])
+
+    def each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> "_Rows":
+        return _Rows._make(change(column) for column in self)
 
 
 def book_pieces(
@@ -133,11 +136,16 @@ def _merged(paths: list[Path], places: tuple[int, int]) -> Iterator[_Rows]:
             continue
         rows = _joined(taken)
         order = np.argsort(rows.ts_init, kind="stable")
-        yield _Rows(*(column[order] for column in rows))
+        yield rows.each(lambda column, order=order: column[order])
+
+
+def _sorted(rows: _Rows) -> _Rows:
+    order = np.argsort(rows.ts_init, kind="stable")
+    return rows.each(lambda column: column[order])
 
 
 def _joined(parts: list[_Rows]) -> _Rows:
-    return _Rows(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return _Rows._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
 
 def _read(path: Path, places: tuple[int, int]) -> Iterator[_Rows]:
@@ -167,9 +175,8 @@ def _units(column: Any, places: int) -> Ints:
     the power of five exactly, which modulo 2**64 is to multiply by its inverse.
     """
     halves = np.frombuffer(column.buffers()[1], dtype="<u8")
-    start = 2 * column.offset
-    halves = halves[start : start + 2 * len(column)].reshape(-1, 2)
-    low, high = halves[:, 0], halves[:, 1]
+    start, stop = 2 * column.offset, 2 * (column.offset + len(column))
+    low, high = halves[start:stop:2], halves[start + 1 : stop : 2]
     k = FIXED_PRECISION - places
     if k:
         low = low >> np.uint64(k) | high << np.uint64(64 - k)

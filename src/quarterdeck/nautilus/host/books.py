@@ -9,11 +9,11 @@ simulation around it.
 A view at a time shows all updates that arrived until then, those of that very instant included.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from decimal import Context, Decimal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Context, Decimal, Inexact
 from typing import Final, NamedTuple
 
-from quarterdeck.core.model.market import Level, MarketView
+from quarterdeck.core.model.market import MarketView
 from quarterdeck.core.model.terms import Side
 from quarterdeck.nautilus.catalog.book_pieces import Piece, SideChanges
 from quarterdeck.nautilus.host.ladder import Ladder
@@ -22,7 +22,7 @@ from quarterdeck.ports import Clock
 KNOWN_MAX: Final = 1 << 16
 """Numbers whose decimals are kept: the same prices and sizes come again and again."""
 
-_PLACES: Final = Context(prec=40)
+_EXACT: Final = Context(prec=40, traps=[Inexact])
 
 
 class Places(NamedTuple):
@@ -61,19 +61,21 @@ class BookFeed:
         """When the next update arrives; None when there is none."""
         self._at_ns = 0
         self._view: MarketView | None = None
+        self._top: MarketView | None = None
 
     def view(self, now_ns: int) -> MarketView | None:
         """Return the best levels at a time; None before the first update."""
         self.advance(now_ns)
         if self._view is None and self.updates:
-            self._view = MarketView(
-                instrument=self.instrument,
-                bids=self._shown(self._bids),
-                asks=self._shown(self._asks),
-                seq=self.updates,
-                at_ns=self._at_ns,
-            )
+            self._view = self._cut(self._levels)
         return self._view
+
+    def top(self, now_ns: int) -> MarketView | None:
+        """Return the best level of each side at a time, in a tenth of the time of a view."""
+        self.advance(now_ns)
+        if self._top is None and self.updates:
+            self._top = self._cut(1)
+        return self._top
 
     def deepest_px(self, side: Side, now_ns: int) -> Decimal | None:
         """Return the worst price that an order of this side could meet; None when there is none."""
@@ -114,13 +116,20 @@ class BookFeed:
         self.updates += taken - self._taken
         self._taken = taken
         self._at_ns = int(piece.end_ns[taken - 1])
-        self._view = None
+        self._view = self._top = None
         if taken < len(piece.ends):
             self._due_ns = int(piece.end_ns[taken])
 
-    def _shown(self, side: "_BookSide") -> tuple[Level, ...]:
+    def _cut(self, levels: int) -> MarketView:
         px, size = self._px, self._size
-        return tuple([(px[at], size[is_]) for at, is_ in side.ladder.best(self._levels)])
+        bids, asks = self._bids.ladder.best(levels), self._asks.ladder.best(levels)
+        return MarketView(
+            instrument=self.instrument,
+            bids=tuple([(px[place], size[shown]) for place, shown in bids]),
+            asks=tuple([(px[place], size[shown]) for place, shown in asks]),
+            seq=self.updates,
+            at_ns=self._at_ns,
+        )
 
 
 class _BookSide:
@@ -154,32 +163,36 @@ class _Decimals(dict[int, Decimal]):
 
     def __init__(self, places: int) -> None:
         super().__init__()
-        self._places = places
+        self._unit = Decimal(1).scaleb(-places)
 
     def __missing__(self, units: int) -> Decimal:
         if len(self) >= KNOWN_MAX:
             self.clear()
-        value = self[units] = _PLACES.scaleb(Decimal(units), -self._places)
+        value = self[units] = _EXACT.multiply(units, self._unit)
         return value
+
+
+type Look = Callable[[BookFeed, int], MarketView | None]
 
 
 class LazyViews(Mapping[str, MarketView]):
     """Views of this instant by canonical id, of the instruments that have had a book."""
 
-    def __init__(self, feeds: Iterable[BookFeed], clock: Clock) -> None:
-        """Look at these feeds at the clock's time."""
+    def __init__(self, feeds: Iterable[BookFeed], clock: Clock, look: Look = BookFeed.view) -> None:
+        """Look at these feeds at the clock's time, at their views or at their tops."""
         self._feeds = {feed.instrument: feed for feed in feeds}
         self._clock = clock
+        self._look = look
 
     def __getitem__(self, instrument: str) -> MarketView:
-        view = self._feeds[instrument].view(self._clock.now_ns())
+        view = self._look(self._feeds[instrument], self._clock.now_ns())
         if view is None:
             raise KeyError(instrument)
         return view
 
     def __iter__(self) -> Iterator[str]:
         now_ns = self._clock.now_ns()
-        return (id_ for id_, feed in self._feeds.items() if feed.view(now_ns) is not None)
+        return (id_ for id_, feed in self._feeds.items() if self._look(feed, now_ns) is not None)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -78,6 +78,8 @@ class Ladder:
         """Return price and size of the best levels, best first."""
         if self._log_rows and (self._above or self._top < self._slots // 4):
             self._center()
+        if levels == 1 and self._top >= 0 and (size := int(self._sizes[self._top])):
+            return [((self._top + self._base) * self._sign, size)]
         slots = self._best_slots(min(levels, self._levels))
         if len(slots) < levels and self._log_rows:
             keys, sizes = self._everything()
@@ -93,20 +95,19 @@ class Ladder:
 
     def _set(self, keys: Ints, size: Ints) -> None:
         slots = keys - self._base
-        inside = slots.view(np.uint64) < self._slots  # A negative one is huge, seen like this.
-        if not inside.all():
-            outside = ~inside
-            self._above |= bool((slots >= self._slots).any())
+        if int(slots.view(np.uint64).max()) >= self._slots:  # A negative one is huge, seen so.
+            self._above |= int(slots.max()) >= self._slots
+            outside = (slots < 0) | (slots >= self._slots)
             self._write_down(keys[outside], size[outside])
-            slots, size = slots[inside], size[inside]
+            slots, size = slots[~outside], size[~outside]
         number = np.arange(len(slots))
         self._last[slots] = number
         newest = self._last[slots] == number
         slots, size = slots[newest], size[newest]
-        filled = slots[size > 0]
-        self._levels += len(filled) - int(np.count_nonzero(self._sizes[slots]))
+        before = self._sizes[slots]
         self._sizes[slots] = size
-        if len(filled):
+        self._levels += int(np.count_nonzero(size)) - int(np.count_nonzero(before))
+        if len(filled := slots[size > 0]):
             self._top = max(self._top, int(filled.max()))
 
     def _best_slots(self, wanted: int) -> NDArray[np.intp]:

@@ -117,11 +117,13 @@ class Host:
             on_failure=self._turns.arm_now,
             on_stop=self._finish,
         )
+        feeds = self._feeds.values()
         self._desk = make_desk(
             HostPorts(
                 clock=self._turns.clock,
                 gateways=self._gateways,
-                views=LazyViews(self._feeds.values(), self._turns.clock),
+                views=LazyViews(feeds, self._turns.clock),
+                tops=LazyViews(feeds, self._turns.clock, BookFeed.top),
             )
         )
         self._outcome: HostOutcome | None = None

@@ -65,6 +65,8 @@ class HostPorts(NamedTuple):
     gateways: Gateways
     views: Mapping[str, MarketView]
     """By canonical instrument id; absent until the first book. Read when looked up."""
+    tops: Mapping[str, MarketView]
+    """The same with the best level of each side only, for who looks often."""
 
 
 class HostedDesk(Protocol):

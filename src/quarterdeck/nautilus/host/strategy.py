@@ -1,8 +1,9 @@
 """The one strategy of a hosted run: where NautilusTrader calls in and where the host calls out.
 
 It decides nothing. Order events go to the gateways, and the desk runs in turns. It subscribes to no
-market data: a callback for each update would cost more than all the rest, see `books`. The clock, the cache and the order factory are taken once at the start: during some order
-callbacks NautilusTrader refuses to hand them out.
+market data: a callback for each update would cost more than all the rest, see `books`. The clock,
+the cache and the order factory are taken once at the start: during some order callbacks
+NautilusTrader refuses to hand them out.
 """
 
 from collections.abc import Callable
