@@ -4,7 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
-NAMES = ("decide", "writer", "accept", "restart")
+NAMES = ("decide", "writer", "accept", "restart", "routing", "conversion", "backtest")
 
 
 def main(arguments: list[str]) -> int:

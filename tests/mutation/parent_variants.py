@@ -31,6 +31,15 @@ def _patched(name: str, target: Any, attribute: str, mistake: Any) -> Variant:
     return Variant(name=name, broken=lambda: patch.object(target, attribute, mistake))
 
 
+def _nothing(*_: Any) -> None:
+    return
+
+
+def _nobody_calls_back() -> AbstractContextManager[Any]:
+    """Leave out, where there is one, the second look of the plan at what may not be out."""
+    return patch.object(plan, "_call_back", _nothing, create=True)
+
+
 def amend_keeps_the_old_quantity() -> Variant:
     """A smaller quantity is acknowledged, and what is sent goes by the old one."""
     real = orders._steered
@@ -48,11 +57,12 @@ def amend_keeps_the_old_quantity() -> Variant:
 def amend_leaves_the_excess_out() -> Variant:
     """A smaller quantity is what may still be sent, but what is out beyond it stays there."""
 
-    def nothing(_draft: Any, _before: Any, _after: Any) -> None:
-        return
+    @contextmanager
+    def broken() -> Iterator[None]:
+        with patch.object(steer, "_cancel_what_no_longer_fits", _nothing), _nobody_calls_back():
+            yield
 
-    name = "amend_leaves_the_excess_out"
-    return _patched(name, steer, "_cancel_what_no_longer_fits", nothing)
+    return Variant(name="amend_leaves_the_excess_out", broken=broken)
 
 
 def resume_forgets_the_cancel() -> Variant:
@@ -104,7 +114,11 @@ def expiry_forgets_children() -> Variant:
 
     @contextmanager
     def broken() -> Iterator[None]:
-        with patch.object(plan, "expire", expire), patch.object(steer, "expire", expire):
+        with (
+            patch.object(plan, "expire", expire),
+            patch.object(steer, "expire", expire),
+            _nobody_calls_back(),
+        ):
             yield
 
     return Variant(name="expiry_forgets_children", broken=broken)

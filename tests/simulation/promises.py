@@ -8,6 +8,7 @@ each algorithm keeps to its own rule; and an order ends for a reason that is so.
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from msgspec.structs import replace
 from tests.simulation.books import ZERO, ChildBook, ParentBook, Schedule, least_of
 from tests.simulation.market import Listed
 from tests.simulation.world import MS, SECOND, World
@@ -43,6 +44,8 @@ class Promises:
         self._epoch = 0
         self._touched: dict[str, ParentBook] = {}
         self._released: dict[str, list[ChildBook]] = {}
+        self._changed: set[str] = set()
+        """Parents amended in more than their quantity."""
 
     # One entry.
 
@@ -51,6 +54,7 @@ class Promises:
         self._at_ns, self._epoch = at_ns, epoch
         self._touched.clear()
         self._released.clear()
+        self._changed.clear()
 
     def take(self, event: ev.Event) -> None:
         """Note an event of it."""
@@ -79,6 +83,11 @@ class Promises:
             if parent.status in {"paused", "canceling"}:
                 names = [child.name for child in unasked]
                 self._require(not names, f"{parent.id} is {parent.status}, {names} stay out")
+            old = [
+                child.name for child in unasked if child not in self._released.get(parent.id, ())
+            ]
+            stays = parent.id in self._changed and old
+            self._require(not stays, f"{old} of {parent.id} stay out at its old terms")
             left = sum((child.out for child in unasked), ZERO)
             allowed = max(parent.terms.quantity - parent.filled, ZERO)
             self._require(left <= allowed, f"{left} of {parent.id} stay out, {allowed} may")
@@ -155,6 +164,8 @@ class Promises:
             for name in before.__struct_fields__
             if name not in {"quantity", "limit_px", "expire_ns", "params", "max_slippage_bps"}
         ]
+        if event.terms != replace(before, quantity=event.terms.quantity):
+            self._changed.add(parent.id)
         same = all(getattr(before, name) == getattr(event.terms, name) for name in fixed)
         self._require(same, f"{parent.id} was amended to another order")
 
@@ -243,7 +254,6 @@ class Promises:
 
     def _finished(self, parent: ParentBook, event: ev.ParentFinished) -> None:
         self._require(not parent.out, f"{parent.id} ended with {parent.out} out")
-        last = parent.children.get(max(parent.children, default=0))
         too_little = parent.free <= self.least(parent)
         why = {
             Reason.COMPLETED: parent.filled >= parent.terms.quantity,
@@ -251,7 +261,7 @@ class Promises:
             Reason.TIME_OVER: parent.times_expired > 0,
             Reason.REMAINDER_CANCELED: not parent.may_rest or too_little,
             Reason.REMAINDER_UNSENDABLE: too_little,
-            Reason.CANCELED_BY_VENUE: last is not None and last.ended_unasked,
+            Reason.CANCELED_BY_VENUE: any(c.ended_unasked for c in parent.children.values()),
         }
         so = why.get(event.reason, True)
         self._require(so, f"{parent.id} ended as {event.status} {event.reason}, which is not so")

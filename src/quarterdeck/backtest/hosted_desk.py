@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 import structlog
-from msgspec.structs import replace
 
 from quarterdeck.backtest.equity import EquityCurve
 from quarterdeck.backtest.record import EntrySink, RefusedLine, RunJournal, RunRecord
@@ -22,13 +21,13 @@ from quarterdeck.core.desk.intake import understand
 from quarterdeck.core.desk.state import DeskState
 from quarterdeck.core.model.commands import Command, SetLimits, SubmitOrder
 from quarterdeck.core.model.facts import Fact, VenueSnapshot
-from quarterdeck.core.model.intents import Alert
+from quarterdeck.core.model.intents import Alert, RequestSnapshot
 from quarterdeck.core.model.limits import InstrumentLimits
 from quarterdeck.core.model.market import MarketView
-from quarterdeck.core.model.reasons import Refused
+from quarterdeck.core.model.reasons import Reason, Refused
 from quarterdeck.desk.engine import Engine, Reply
 from quarterdeck.desk.messages import read_order
-from quarterdeck.ports import Clock, Gateways
+from quarterdeck.ports import Clock, GatewayCommand, Gateways
 
 BY: Final = "backtest"
 """Who the schedule's orders are from."""
@@ -46,8 +45,8 @@ class RunWatcher:
         """Begin at zero."""
         self.decisions = 0
         self.alerts: dict[str, int] = {}
-        self.agreed: dict[str, VenueSnapshot] = {}
-        """By account, the last snapshot if there was nothing to do about it."""
+        self.agreed_ns: dict[str, int] = {}
+        """By account, when the last snapshot was asked for, if there was nothing to do about it."""
 
     def decided(self, given: Input, decision: Decision, took_ns: int) -> None:
         """See `engine.Watcher`."""
@@ -56,9 +55,9 @@ class RunWatcher:
         if not isinstance(given, VenueSnapshot):
             return
         if decision.events or decision.intents:
-            self.agreed.pop(given.account, None)
+            self.agreed_ns.pop(given.account, None)
         else:
-            self.agreed[given.account] = given
+            self.agreed_ns[given.account] = given.asked_ns
 
     def alert(self, alert: Alert) -> None:
         """See `engine.Watcher`."""
@@ -67,6 +66,40 @@ class RunWatcher:
 
     def durable(self, waited_ns: int) -> None:
         """See `engine.Watcher`."""
+
+
+class WayOut:
+    """The gateways, not asked for a snapshot whose answer and whose effect are known.
+
+    A simulated venue loses nothing on the way. So while neither an account nor the desk changed
+    since a snapshot about which there was nothing to do, another one would say the same again, and
+    deciding about it would lead to nothing again. On most of a day most are such.
+    """
+
+    def __init__(self, gateways: Gateways, watcher: RunWatcher, record: RunRecord) -> None:
+        """Stand before the gateways."""
+        self._gateways = gateways
+        self._agreed_ns = watcher.agreed_ns
+        self._record = record
+        self._heard_ns: dict[str, int] = {}
+
+    def heard(self, fact: Fact, now_ns: int) -> None:
+        """Take note that an account changed, if this is what a fact says."""
+        if not isinstance(fact, VenueSnapshot):
+            self._heard_ns[fact.account] = now_ns
+
+    def send(self, command: GatewayCommand) -> Reason | None:
+        """See `ports.Gateways`."""
+        if isinstance(command, RequestSnapshot) and self._is_known(command.account):
+            return None
+        return self._gateways.send(command)
+
+    def _is_known(self, account: str) -> bool:
+        agreed_ns = self._agreed_ns.get(account)
+        decided_ns = self._record.last_ns
+        if agreed_ns is None or decided_ns is None:
+            return False
+        return max(decided_ns, self._heard_ns.get(account, 0)) < agreed_ns
 
 
 class BacktestDesk:
@@ -109,11 +142,12 @@ class BacktestDesk:
         self._equity = equity
         self._tops = views if tops is None else tops
         self._begun = False
+        self._way_out = WayOut(gateways, self.watcher, record)
         self._engine = Engine(
             DeskState(),
             last_seq=0,
             journal=RunJournal(record, sink),
-            gateways=gateways,
+            gateways=self._way_out,
             clock=clock,
             watcher=self.watcher,
         )
@@ -122,15 +156,18 @@ class BacktestDesk:
     def on_fact(self, fact: Fact) -> None:
         """Take one fact from a simulated venue."""
         self._begin()
-        if not (isinstance(fact, VenueSnapshot) and self._is_agreed(fact)):
-            self._give(fact)
+        self._way_out.heard(fact, self._clock.now_ns())
+        self._give(fact)
 
     def next_due_ns(self) -> int:
         """Return the earliest time at which there is something to do."""
-        due = [self._equity.next_ns, self._engine.wakes.next_ns()]
-        if self._next is not None:
-            due.append(self._next.at_ns)
-        return min(at_ns for at_ns in due if at_ns is not None)
+        due_ns = self._equity.next_ns
+        wake_ns = self._engine.wakes.next_ns()
+        if wake_ns is not None and wake_ns < due_ns:
+            due_ns = wake_ns
+        if self._next is not None and self._next.at_ns < due_ns:
+            due_ns = self._next.at_ns
+        return due_ns
 
     def run_due(self) -> None:
         """Do everything whose time has come."""
@@ -155,18 +192,6 @@ class BacktestDesk:
             self._next = next(self._schedule, None)
         if self._engine.frozen is not None:
             raise RuntimeError(f"the engine froze: {self._engine.frozen}")
-
-    def _is_agreed(self, snapshot: VenueSnapshot) -> bool:
-        """Tell whether a decision about a snapshot would be the last one again: to do nothing.
-
-        It would when the snapshot says what that one said and nothing was decided since. Most are
-        such: a market day has thousands of them, and orders in few of its seconds.
-        """
-        before = self.watcher.agreed.get(snapshot.account)
-        changed_ns = self._record.last_ns
-        if before is None or changed_ns is None or changed_ns >= before.asked_ns:
-            return False
-        return says_the_same(before, snapshot)
 
     def _begin(self) -> None:
         if not self._begun:
@@ -208,17 +233,6 @@ class BacktestDesk:
                 line=item.line, at_ns=item.at_ns, operation_id=operation_id, refused=refused
             )
         )
-
-
-def says_the_same(before: VenueSnapshot, after: VenueSnapshot) -> bool:
-    """Tell whether two snapshots differ in nothing but the time at which they were asked for."""
-    if len(before.orders) != len(after.orders):
-        return False
-    orders = tuple(
-        replace(report, asked_ns=known.asked_ns)
-        for report, known in zip(after.orders, before.orders, strict=True)
-    )
-    return replace(after, asked_ns=before.asked_ns, orders=orders) == before
 
 
 def _operation_id(command: Command) -> str | None:

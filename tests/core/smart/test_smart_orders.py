@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 from tests.core.desk_bench import LIMITS
-from tests.core.smart.three_venues import SmartBench, an_instrument, pair, smart_terms
+from tests.core.smart.three_venues import S, SmartBench, an_instrument, pair, smart_terms, twap
 
 from quarterdeck.core.desk.preview import preview
 from quarterdeck.core.desk.state import AssetKey
@@ -242,3 +242,37 @@ def test_no_leg_is_over_a_venues_largest_order() -> None:
     assert legs["three"] == D("0.20")  # At the collar of 105, 0.2 is worth 21.
     assert legs["two"] == D("0.5")
     assert sum(legs.values()) == 4
+
+
+def test_a_venue_that_refuses_is_left_out_and_the_order_completes_elsewhere() -> None:
+    bench = SmartBench()
+    bench.smart(quantity=D(2), **twap())
+    asked: list[str] = []
+    for _ in range(60):
+        for number in tuple(bench.parent().open_children):
+            child = bench.child(number)
+            asked.append(child.account)
+            if child.account == "three":  # The cheapest, and it refuses everything.
+                bench.refuse_child(number)
+            else:
+                bench.fill_child(number)
+        if not bench.parent().status.is_live:
+            break
+        bench.later(S // 2)
+        bench.look()
+    assert bench.parent().status is ParentStatus.FILLED
+    assert 1 <= asked.count("three") <= 5
+    assert asked[0] == "three"
+
+
+def test_a_failing_venue_is_tried_again_and_a_fill_forgives_it() -> None:
+    bench = SmartBench()
+    bench.smart(quantity=D(2), **twap(horizon_s=60, interval_s=6))
+    bench.refuse_child(1)
+    bench.later(6 * S)
+    bench.look()
+    left_out = {seen.account: seen.left_out for seen in bench.routed().alternatives}
+    assert left_out["three"] is None
+    for number in tuple(bench.parent().open_children):
+        bench.fill_child(number)
+    assert bench.parent().failures == 0

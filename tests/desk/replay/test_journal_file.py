@@ -64,7 +64,8 @@ def test_every_line_is_json_and_a_view_stands_before_its_entry(written):
 
 def test_a_view_that_the_reader_let_go_of_is_written_again(tmp_path, monkeypatch):
     monkeypatch.setattr(journal_file, "VIEWS_KEPT", 3)
-    seeing = [entry for entry in simulated(SEED) if entry.views][:5]
+    one_each = {entry.views: entry for entry in simulated(SEED) if len(entry.views) == 1}
+    seeing = list(one_each.values())[:5]
     again = [replace(entry, seq=seq) for seq, entry in enumerate([*seeing, *seeing], 1)]
     path = write(tmp_path / "j", again)
     assert list(read_journal(path)) == again

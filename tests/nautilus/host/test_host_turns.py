@@ -160,14 +160,13 @@ def test_an_error_of_the_desk_ends_the_run_and_is_raised(
         assert progress[-1] <= at(2600)
 
 
-def test_an_error_in_a_callback_of_the_simulation_ends_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("quarterdeck.nautilus.host.books.BookFeed.apply", raising)
+def test_an_error_in_a_look_at_a_book_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("quarterdeck.nautilus.host.books.BookFeed.advance", raising)
+    steps: list[Step] = [(2000, lambda desk: desk.ports.views.get(BTC.id))]
     progress: list[int] = []
     with pytest.raises(TroubleError):
-        play(tmp_path, [quiet_tape()], [(2000, nothing)], on_progress=progress.append)
-    assert progress[-1] <= at(1100)
+        play(tmp_path, [quiet_tape()], steps, on_progress=progress.append)
+    assert progress[-1] <= at(2100)
 
 
 def test_an_error_in_an_order_event_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -105,10 +105,14 @@ def test_a_book_without_a_side_is_shown_as_it_is(tmp_path: Path):
 
 def test_an_idle_desk_costs_no_reading(tmp_path: Path, monkeypatch):
     read: list[str] = []
-    real = BookFeed.view
-    monkeypatch.setattr(
-        BookFeed, "view", lambda feed: (read.append(feed.instrument), real(feed))[1]
-    )
+    real = BookFeed.advance
+
+    def advance(feed: BookFeed, now_ns: int) -> None:
+        if now_ns < at(8000):  # At the end of the run the updates are counted.
+            read.append(feed.instrument)
+        real(feed, now_ns)
+
+    monkeypatch.setattr(BookFeed, "advance", advance)
     played = play(tmp_path, [quiet_tape(), quiet_tape(OTHER_BTC)], [(2000, look(OTHER_BTC.id))])
     assert read == [OTHER_BTC.id]
     assert set(played.outcome.book_updates.values()) == {70}

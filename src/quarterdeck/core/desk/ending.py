@@ -1,5 +1,7 @@
 """How a parent without open children ended: by its own account and by its last child's."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from quarterdeck.core.algos.contract import Grid
@@ -11,7 +13,9 @@ from quarterdeck.core.model.ids import client_order_id
 from quarterdeck.core.model.order import ParentOrder
 from quarterdeck.core.model.reasons import Reason
 from quarterdeck.core.model.status import ChildStatus, ParentStatus
-from quarterdeck.core.model.terms import TimeInForce
+from quarterdeck.core.model.terms import OrderType, TimeInForce
+
+RESTING: Final = frozenset({TimeInForce.GTC, TimeInForce.GTD})
 
 
 class End(Struct, frozen=True, kw_only=True):
@@ -32,16 +36,29 @@ def end_of(draft: Draft, parent: ParentOrder, grid: Grid | None = None) -> End:
     asked = parent.status is ParentStatus.CANCELING
     if not parent.children:
         return End(status=ParentStatus.CANCELED, reason=Reason.CANCELED_ON_REQUEST)
-    last = draft.state.children[client_order_id(parent.id, parent.children)]
-    if parent.terms.algorithm is Algorithm.NORMAL or asked:
+    last = _last_that_fell_short(draft, parent)
+    rests = parent.terms.order_type is OrderType.LIMIT and parent.terms.tif in RESTING
+    sliced = parent.terms.algorithm is not Algorithm.NORMAL
+    if asked or not (sliced or rests):
         return _as_its_last(parent, last, asked=asked)
-    if parent.failures >= FAILURES_MAX:
+    if sliced and parent.failures >= FAILURES_MAX:
         status = ParentStatus.CANCELED if parent.filled else ParentStatus.REJECTED
         return End(status=status, reason=Reason.TOO_MANY_FAILURES, detail=last.detail)
     if grid is not None and parent.available < grid.min_qty:
         detail = f"{parent.available} is left, {grid.min_qty} is the least that can be sent"
         return End(status=ParentStatus.CANCELED, reason=Reason.REMAINDER_UNSENDABLE, detail=detail)
     return _as_its_last(parent, last, asked=asked)
+
+
+def _last_that_fell_short(draft: Draft, parent: ParentOrder) -> ChildOrder:
+    """Return the youngest child that was not filled, which is why its parent is not; or the last.
+
+    An older child may end after a younger one was filled.
+    """
+    numbers = range(parent.children, 0, -1)
+    children = [draft.state.children[client_order_id(parent.id, number)] for number in numbers]
+    short = (child for child in children if child.status is not ChildStatus.FILLED)
+    return next(short, children[0])
 
 
 def _as_its_last(parent: ParentOrder, last: ChildOrder, *, asked: bool) -> End:

@@ -222,7 +222,9 @@ def not_found(draft: Draft, fact: facts.OrderNotFound) -> None:
     if provable_ns is None:
         return
     if fact.asked_ns < provable_ns:
-        draft.ask(WakeChild(at_ns=provable_ns, client_order_id=child.client_order_id))
+        # Not at once: the clock that stamped the query may be behind ours.
+        again_ns = max(provable_ns, draft.now_ns + QUERIES_APART_NS)
+        draft.ask(WakeChild(at_ns=again_ns, client_order_id=child.client_order_id))
         return
     if fact.asked_ns - child.created_ns > can.query_retention_ns:
         return
@@ -260,8 +262,8 @@ def _acknowledge(draft: Draft, child: ChildOrder, venue_order_id: str, at_ns: in
     if after.cancel_requested_ns is not None and after.status.is_live:
         # A cancel that overtook the acknowledgement may have been refused or lost.
         ask_cancel(draft, after)
-    if not draft.state.parents[child.operation_id].status.is_live:
-        plan(draft, child.operation_id)  # A dead child that shows life: it is canceled.
+    if child.status.is_dead:
+        plan(draft, child.operation_id)  # It shows life: it may be one too many.
 
 
 def _lost(draft: Draft, child: ChildOrder, asked_ns: int) -> None:

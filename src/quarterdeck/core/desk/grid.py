@@ -17,14 +17,14 @@ def grid_of(state: DeskState, terms: OrderTerms, px: Decimal | None) -> Grid:
     """
     if not terms.others:
         instrument = state.instruments[terms.instrument]
-        return Grid(lot_qty=instrument.lot_qty, min_qty=_least(instrument, px))
+        return Grid(lot_qty=instrument.lot_qty, min_qty=least_at(instrument, px))
     found = [state.instruments.get(market.instrument) for market in terms.markets]
     listed = [instrument for instrument in found if instrument is not None]
     lot_qty = min(instrument.lot_qty for instrument in listed)
-    return Grid(lot_qty=lot_qty, min_qty=min(_least(instrument, px) for instrument in listed))
+    return Grid(lot_qty=lot_qty, min_qty=min(least_at(instrument, px) for instrument in listed))
 
 
-def _least(instrument: Instrument, px: Decimal | None) -> Decimal:
+def least_at(instrument: Instrument, px: Decimal | None) -> Decimal:
     """Return the least quantity of one child at a market, in its lots."""
     worth = None
     if instrument.min_notional is not None and px is not None and px > 0:

@@ -16,6 +16,7 @@ from quarterdeck.core.desk.release import release
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model.algorithm import Algorithm
 from quarterdeck.core.model.child import ChildOrder
+from quarterdeck.core.model.decimals import add, sub, total
 from quarterdeck.core.model.ids import client_order_id
 from quarterdeck.core.model.intents import SendCancel, WakeChild, WakeParent
 from quarterdeck.core.model.order import ParentOrder
@@ -42,8 +43,10 @@ def plan(draft: Draft, operation_id: str) -> None:
         return
     if parent.status is not ParentStatus.CANCELING:
         _mind_expiry(draft, parent)
+    _call_back(draft, operation_id)
     over: End | None = None
-    if draft.state.parents[operation_id].status is ParentStatus.WORKING:
+    parent = draft.state.parents[operation_id]
+    if parent.status is ParentStatus.WORKING and not _is_late(draft, parent):
         over = _work(draft, operation_id)
     parent = draft.state.parents[operation_id]
     if parent.open_children:
@@ -61,6 +64,31 @@ def plan(draft: Draft, operation_id: str) -> None:
                 detail=over.detail,
             )
         )
+
+
+def _is_late(draft: Draft, parent: ParentOrder) -> bool:
+    """Tell whether an order's time is over, though its venue may still be ending its children."""
+    expire_ns = parent.terms.expire_ns
+    return expire_ns is not None and draft.now_ns >= expire_ns
+
+
+def _call_back(draft: Draft, operation_id: str) -> None:
+    """Cancel what may not be out: anything while the order stands still, else what is too much.
+
+    Steering cancels what it finds out; a child that was held for dead may show life after it.
+    """
+    parent = draft.state.parents[operation_id]
+    if not parent.open_children:
+        return
+    unasked = [c for c in children_of(draft, parent) if c.cancel_requested_ns is None]
+    excess = sub(
+        add(parent.filled, total(child.leaves for child in unasked)), parent.terms.quantity
+    )
+    for child in reversed(unasked):
+        if parent.status is ParentStatus.WORKING and excess <= 0:
+            return
+        cancel_child(draft, child)
+        excess = sub(excess, child.leaves)
 
 
 def expire(draft: Draft, parent: ParentOrder, *, by: str | None, why: str) -> None:

@@ -10,10 +10,11 @@ from typing import Final
 from msgspec import Struct
 
 from quarterdeck.core.desk.draft import VIEW_LEVELS, Draft
+from quarterdeck.core.desk.grid import least_at
 from quarterdeck.core.desk.placement import Place, desk_allows, place_at
 from quarterdeck.core.desk.survey import Survey, survey
 from quarterdeck.core.model import events as ev
-from quarterdeck.core.model.decimals import ZERO, round_down, sub
+from quarterdeck.core.model.decimals import ZERO, canonical, round_down, sub
 from quarterdeck.core.model.ids import client_order_id
 from quarterdeck.core.model.intents import SendChild, WakeChild
 from quarterdeck.core.model.order import ParentOrder
@@ -51,6 +52,14 @@ def release(draft: Draft, parent: ParentOrder, quantity: Decimal, *, rests: bool
         return place
     most = place.instrument.max_qty
     fits = quantity if most is None else min(quantity, most)
+    least = least_at(place.instrument, place.worst_px)
+    if fits < least:
+        # The market has moved since the order's minimum was judged.
+        if parent.available < least:
+            text = f"{canonical(fits)} is under the least that {place.market.account} takes now"
+            return Refused(code=Reason.NOTIONAL_UNDER_MINIMUM, text=text)
+        left = sub(parent.available, least)
+        fits = parent.available if left < least else least
     _send(draft, parent, _Child(place=place, quantity=fits, rests=rests))
     return None
 

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from quarterdeck.core.desk.draft import Draft
+from quarterdeck.core.desk.failing import failing_accounts
 from quarterdeck.core.desk.funds import free_of
 from quarterdeck.core.desk.placement import Place, place_at
 from quarterdeck.core.model.decimals import ONE, ZERO, add, div, mul, round_down, sub, total
@@ -68,7 +69,8 @@ def survey(draft: Draft, parent: ParentOrder, quantity: Decimal, *, takes: bool)
     Nothing is for an order that must not take.
     """
     terms = parent.terms
-    judged = [(market, _judge(draft, parent, market)) for market in terms.markets]
+    failing = failing_accounts(draft, parent)
+    judged = [(market, _judge(draft, parent, market, failing)) for market in terms.markets]
     places = {at.market.account: at for _, at in judged if isinstance(at, Place)}
     offers = {name: _offer(draft, terms, place) for name, place in places.items()}
     mid_px = mid_px_of([place.view for place in places.values()])
@@ -95,7 +97,12 @@ def _furthest(side: Side, prices: list[Decimal]) -> Decimal:
     return max(prices, default=ZERO) if side is Side.BUY else min(prices, default=ZERO)
 
 
-def _judge(draft: Draft, parent: ParentOrder, market: Market) -> Place | Refused:
+def _judge(
+    draft: Draft, parent: ParentOrder, market: Market, failing: frozenset[str]
+) -> Place | Refused:
+    if market.account in failing:
+        text = f"{market.account} has just refused children of this order"
+        return Refused(code=Reason.VENUE_FAILING, text=text)
     place = place_at(draft, parent, market, SMART_LEVELS)
     if isinstance(place, Place) and place.instrument.taker_fee_bps is None:
         text = f"the taker fee of {market.account} is not known"

@@ -60,6 +60,7 @@ class Reason(StrEnum):
     INSUFFICIENT_HOLDING = "insufficient_holding"
     NO_VENUE = "no_venue"
     FEE_UNKNOWN = "fee_unknown"
+    VENUE_FAILING = "venue_failing"
     EXPIRE_TIME_PASSED = "expire_time_passed"
 
     # Sending: our side of the wire.
@@ -147,6 +148,7 @@ TEXTS: Final[Mapping[Reason, str]] = {
     R.INSUFFICIENT_HOLDING: "The account holds less than the order and those before it need.",
     R.NO_VENUE: "No allowed venue can take any of the slice now.",
     R.FEE_UNKNOWN: "The account's taker fee is not known, so its price cannot be compared.",
+    R.VENUE_FAILING: "The venue has just refused children of this order; it is tried again later.",
     R.EXPIRE_TIME_PASSED: "The order's expire time is already past.",
     R.SEND_DEADLINE_PASSED: "The send deadline passed before the gateway could send.",
     R.GATEWAY_DOWN: "The gateway was not connected; nothing was sent.",

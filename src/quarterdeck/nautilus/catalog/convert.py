@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from quarterdeck.core.model.instrument import Instrument
 from quarterdeck.nautilus.catalog import incremental, manifest, snapshots, trades
+from quarterdeck.nautilus.catalog.book_pieces import CHANGES, ChangesFile
 from quarterdeck.nautilus.catalog.deltas import Deltas, with_ends
 from quarterdeck.nautilus.catalog.durable import alone, appearing
 from quarterdeck.nautilus.catalog.incremental import IncrementalBook
@@ -141,7 +142,7 @@ def _write(
     trade_file = job.opened(Kind.TRADES, trades.COLUMNS) if Kind.TRADES in kinds else None
     terms = job.day, job.px_places, job.size_places
     book = IncrementalBook(*terms) if is_incremental else SnapshotBook(*terms)
-    book_written = _write_book(job, book_file, book, partial)
+    book_written, changes_written = _write_book(job, book_file, book, partial)
     tape = TradeTape(*terms)
     trades_written = None if trade_file is None else _write_trades(job, trade_file, tape, partial)
     rows = {book_kind: book_file.rows}
@@ -159,6 +160,7 @@ def _write(
             RawSource(kind=kind, blake2b=digests[kind], rows=rows[kind]) for kind in kinds
         ),
         book=book_written,
+        changes=changes_written,
         trades=trades_written,
         unanchored_rows=book.unanchored,
         dust_rows=book.dust + tape.dust,
@@ -170,18 +172,23 @@ def _write(
 
 def _write_book(
     job: _Job, raw: RawFile, book: IncrementalBook | SnapshotBook, partial: Path
-) -> Written:
+) -> tuple[Written, Written]:
     def pieces() -> Iterator[Deltas]:
         for batch in raw.batches(job.batch_rows):
             yield book.deltas(batch)
             job.advance(len(batch))
         book.finish(raw.path)
 
-    path = partial / "book"
-    with CatalogFile(path, job.layout.schema(DELTAS, "OrderBookDelta")) as file:
+    path, plain = partial / "book", partial / "plain"
+    schema = job.layout.schema(DELTAS, "OrderBookDelta")
+    with CatalogFile(path, schema) as file, ChangesFile(plain) as changes:
         for piece in with_ends(pieces()):
             file.write(job.layout.deltas(piece), piece.ts_init)
-    return _named(job, file, path, "order_book_deltas")
+            changes.write(piece)
+    return (
+        _named(job, file, path, "data/order_book_deltas"),
+        _named(job, file, plain, CHANGES, ".arrow"),
+    )
 
 
 def _write_trades(job: _Job, raw: RawFile, tape: TradeTape, partial: Path) -> Written | None:
@@ -192,15 +199,17 @@ def _write_trades(job: _Job, raw: RawFile, tape: TradeTape, partial: Path) -> Wr
             file.write(job.layout.trades(made), made.ts_init)
             job.advance(len(batch))
     if file.rows:
-        return _named(job, file, path, "trades")
+        return _named(job, file, path, "data/trades")
     path.unlink()
     return None
 
 
-def _named(job: _Job, file: CatalogFile, path: Path, type_folder: str) -> Written:
+def _named(
+    job: _Job, file: CatalogFile, path: Path, folder: str, suffix: str = ".parquet"
+) -> Written:
     root = path.parent
-    name = file_name(file.first_ns, file.last_ns)
-    target = root / "data" / type_folder / job.name.value / name
+    name = Path(file_name(file.first_ns, file.last_ns)).with_suffix(suffix)
+    target = root / folder / job.name.value / name
     target.parent.mkdir(parents=True)
     path.rename(target)
     return Written(

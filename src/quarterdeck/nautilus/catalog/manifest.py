@@ -17,7 +17,7 @@ from quarterdeck.core.model.instrument import Instrument
 from quarterdeck.nautilus.catalog.raw import Kind
 from quarterdeck.nautilus.instruments import nautilus_id, price_places, size_places
 
-CONVERTER_VERSION: Final = 1
+CONVERTER_VERSION: Final = 2
 """Raise it with every change after which the same raw rows give other catalog rows."""
 
 NAME: Final = "manifest.json"
@@ -54,6 +54,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     size_places: int
     sources: tuple[RawSource, ...]
     book: Written
+    changes: Written
+    """The book's rows once more, as plain numbers; see `book_pieces`."""
     trades: Written | None
     """None when no trade was recorded."""
     unanchored_rows: int
@@ -66,12 +68,17 @@ class Manifest(Struct, frozen=True, kw_only=True):
     @property
     def files(self) -> tuple[Written, ...]:
         """Everything that was made."""
+        return (*self.played, self.changes)
+
+    @property
+    def played(self) -> tuple[Written, ...]:
+        """What NautilusTrader reads."""
         return (self.book,) if self.trades is None else (self.book, self.trades)
 
     @property
     def rows(self) -> int:
         """How many catalog rows there are."""
-        return sum(written.rows for written in self.files)
+        return sum(written.rows for written in self.played)
 
 
 def key_of(instrument: Instrument, digests: dict[Kind, str]) -> str:

@@ -88,6 +88,7 @@ class Turns:
         self._queue: deque[Fact] = deque()
         self._postponed: list[tuple[int, int, Action]] = []
         self._armed: set[int] = set()
+        self._in_turn = False
         self._numbers = 0
         self._progress_every_ns = max((end_ns - start_ns) // PROGRESS_STEPS, 1)
         self._progress_due_ns = start_ns
@@ -101,7 +102,8 @@ class Turns:
     def tell(self, fact: Fact) -> None:
         """Queue a fact; it is delivered at this very instant."""
         self._queue.append(fact)
-        self.arm_now()
+        if not self._in_turn:  # A turn ends when its queue is empty.
+            self.arm_now()
 
     def postpone(self, at_ns: int, action: Action) -> None:
         """Run something at the beginning of a turn at that time."""
@@ -137,7 +139,9 @@ class Turns:
         if self.failure.error is None and self._desk is not None:
             with self.failure:
                 self.clock.at_ns = event.ts_event
+                self._in_turn = True
                 self._run(self._desk)
+                self._in_turn = False
                 self._tell_progress()
         if self.failure.error is not None:
             self._stop()
