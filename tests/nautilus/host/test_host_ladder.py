@@ -17,6 +17,10 @@ def apply(ladder: Ladder, changes: list[tuple[int, int]]) -> None:
     ladder.apply(columns[:, 0].copy(), columns[:, 1].copy())
 
 
+def best(ladder: Ladder, levels: int) -> list[tuple[int, int]]:
+    return list(zip(*ladder.best(levels), strict=True))
+
+
 def best_first(levels: dict[int, int], sign: int) -> list[tuple[int, int]]:
     shown = [(px, size) for px, size in levels.items() if size]
     return sorted(shown, key=lambda level: -level[0] * sign)
@@ -36,8 +40,8 @@ def test_the_best_levels_are_those_of_the_last_changes(
             apply(ladder, step)
             levels |= step
         expected = best_first(levels, sign)
-        assert ladder.best(1) == expected[:1]
-        assert ladder.best(wanted) == expected[:wanted]
+        assert best(ladder, 1) == expected[:1]
+        assert best(ladder, wanted) == expected[:wanted]
         assert ladder.worst_px() == (expected[-1][0] if expected else None)
 
 
@@ -48,15 +52,15 @@ def test_nothing_is_lost_when_nobody_looks(steps: list[list[tuple[int, int]]]):
     for step in steps:
         apply(ladder, step)
         levels |= step
-    assert ladder.best(60) == best_first(levels, 1)
+    assert best(ladder, 60) == best_first(levels, 1)
 
 
 def test_a_book_may_span_any_prices():
     ladder = Ladder(-1)
     apply(ladder, [(1, 5), (10**15, 6), (6_000_000, 7)])
-    assert ladder.best(3) == [(1, 5), (6_000_000, 7), (10**15, 6)]
+    assert best(ladder, 3) == [(1, 5), (6_000_000, 7), (10**15, 6)]
     apply(ladder, [(1, 0)])
-    assert ladder.best(1) == [(6_000_000, 7)]
+    assert best(ladder, 1) == [(6_000_000, 7)]
 
 
 def test_many_changes_far_away_leave_only_the_last_of_each():
@@ -65,4 +69,4 @@ def test_many_changes_far_away_leave_only_the_last_of_each():
     px = np.tile(np.arange(1, 101, dtype=np.int64), LOG_ROWS_MAX // 100 + 1)
     for size in (3, 2):
         ladder.apply(px, np.full(len(px), size, dtype=np.int64))
-    assert ladder.best(101) == [(10**9, 1), *((px, 2) for px in range(100, 0, -1))]
+    assert best(ladder, 101) == [(10**9, 1), *((px, 2) for px in range(100, 0, -1))]

@@ -1,5 +1,6 @@
 """When the hosted desk runs, in which order, and how a run ends."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from quarterdeck.core.model.terms import Side, TimeInForce
 from quarterdeck.nautilus.host import turns
 from quarterdeck.nautilus.host.node import run_host
 from quarterdeck.nautilus.host.plan import HostError, HostPlan, HostPorts
+from quarterdeck.nautilus.host.strategy import HostStrategy
 
 GTC = TimeInForce.GTC
 
@@ -225,3 +227,26 @@ def test_the_clock_stands_still_during_a_call(tmp_path: Path):
     play(tmp_path, [quiet_tape()], [(2000, look), (2000 + 1, look)])
     assert seen == [(at(2000), at(2000)), (at(2001), at(2001))]
     assert seen[1][0] - seen[0][0] == MS
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_run_leaves_nothing_for_the_collector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+):
+    """NautilusTrader's objects complain when another thread collects them."""
+    if fails:
+        monkeypatch.setattr("quarterdeck.nautilus.host.books.BookFeed.advance", raising)
+    gc.collect()
+    gc.disable()
+    try:
+        steps: list[Step] = [
+            (2000, lambda desk: desk.ports.views.get(BTC.id)),
+            (2500, buy("A", "1", "99", tif=GTC, expire_ns=at(7_999_000))),
+        ]
+        try:
+            play(tmp_path, [quiet_tape()], steps)
+        except TroubleError:
+            assert fails
+        assert not [each for each in gc.get_objects() if isinstance(each, HostStrategy)]
+    finally:
+        gc.enable()

@@ -11,6 +11,7 @@ A view at a time shows all updates that arrived until then, those of that very i
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Context, Decimal, Inexact
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from quarterdeck.core.model.market import MarketView
@@ -18,9 +19,6 @@ from quarterdeck.core.model.terms import Side
 from quarterdeck.nautilus.catalog.book_pieces import Piece, SideChanges
 from quarterdeck.nautilus.host.ladder import Ladder
 from quarterdeck.ports import Clock
-
-KNOWN_MAX: Final = 1 << 16
-"""Numbers whose decimals are kept: the same prices and sizes come again and again."""
 
 _EXACT: Final = Context(prec=40, traps=[Inexact])
 
@@ -82,7 +80,7 @@ class BookFeed:
         self.advance(now_ns)
         met = self._asks if side is Side.BUY else self._bids
         px = met.ladder.worst_px()
-        return None if px is None else self._px[px]
+        return None if px is None else self._px(px)
 
     def advance(self, now_ns: int) -> None:
         """Take the updates that arrived until a time; time never goes back."""
@@ -125,8 +123,8 @@ class BookFeed:
         bids, asks = self._bids.ladder.best(levels), self._asks.ladder.best(levels)
         return MarketView(
             instrument=self.instrument,
-            bids=tuple([(px[place], size[shown]) for place, shown in bids]),
-            asks=tuple([(px[place], size[shown]) for place, shown in asks]),
+            bids=tuple(zip(px.each(bids[0]), size.each(bids[1]), strict=True)),
+            asks=tuple(zip(px.each(asks[0]), size.each(asks[1]), strict=True)),
             seq=self.updates,
             at_ns=self._at_ns,
         )
@@ -158,18 +156,17 @@ class _BookSide:
         )
 
 
-class _Decimals(dict[int, Decimal]):
+class _Decimals:
     """Whole numbers of so many decimal places, as decimals that show all of them."""
 
     def __init__(self, places: int) -> None:
-        super().__init__()
         self._unit = Decimal(1).scaleb(-places)
 
-    def __missing__(self, units: int) -> Decimal:
-        if len(self) >= KNOWN_MAX:
-            self.clear()
-        value = self[units] = _EXACT.multiply(units, self._unit)
-        return value
+    def __call__(self, units: int) -> Decimal:
+        return _EXACT.multiply(units, self._unit)
+
+    def each(self, units: Iterable[int]) -> Iterator[Decimal]:
+        return map(_EXACT.multiply, units, repeat(self._unit))
 
 
 type Look = Callable[[BookFeed, int], MarketView | None]

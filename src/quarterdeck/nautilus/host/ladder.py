@@ -74,19 +74,19 @@ class Ladder:
             self._base = int(keys.max()) - self._slots // 2
         self._set(keys, size)
 
-    def best(self, levels: int) -> list[tuple[int, int]]:
-        """Return price and size of the best levels, best first."""
+    def best(self, levels: int) -> tuple[list[int], list[int]]:
+        """Return prices and sizes of the best levels, best first."""
         if self._log_rows and (self._above or self._top < self._slots // 4):
             self._center()
         if levels == 1 and self._top >= 0 and (size := int(self._sizes[self._top])):
-            return [((self._top + self._base) * self._sign, size)]
+            return [(self._top + self._base) * self._sign], [size]
         slots = self._best_slots(min(levels, self._levels))
         if len(slots) < levels and self._log_rows:
             keys, sizes = self._everything()
             keys, sizes = keys[:levels], sizes[:levels]
         else:
             keys, sizes = slots + self._base, self._sizes[slots]
-        return list(zip((keys * self._sign).tolist(), sizes.tolist(), strict=True))
+        return (keys * self._sign).tolist(), sizes.tolist()
 
     def worst_px(self) -> int | None:
         """Return the price of the level that is traded last; None when there is none."""

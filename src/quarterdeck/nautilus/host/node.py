@@ -130,24 +130,44 @@ class Host:
 
     def run(self) -> HostOutcome:
         """Run to the end; see `run_host`."""
-        config = run_config(self._plan)
-        node = BacktestNode([config])
         try:
-            node.build()
-            node.add_strategy(config.id, self._strategy)
-            node.run()
+            self._play()
+            failed = self._turns.failure.error
         except RuntimeError as error:
-            raise self._turns.failure.error or HostError(f"NautilusTrader: {error}") from error
+            failed = self._turns.failure.error or HostError(f"NautilusTrader: {error}")
+            failed.__cause__ = error
         finally:
-            node.dispose()
-        if self._turns.failure.error is not None:
-            raise self._turns.failure.error
+            self._let_go()
+        if failed is not None:
+            try:
+                raise failed
+            finally:
+                del failed  # Its traceback knows this frame.
         if self._outcome is None:
             plan = self._plan
             raise HostError(
                 f"{plan.catalog} has no market data between {plan.start_ns} and {plan.end_ns} ns"
             )
         return self._outcome
+
+    def _play(self) -> None:
+        config = run_config(self._plan)
+        node = BacktestNode([config])
+        try:
+            node.build()
+            node.add_strategy(config.id, self._strategy)
+            node.run()
+        finally:
+            node.dispose()
+
+    def _let_go(self) -> None:
+        """Cut the ties that lead in circles.
+
+        NautilusTrader's objects must die in the thread that made them. The collector of circles
+        runs in whatever thread comes along; without circles there is nothing for it to find.
+        """
+        del self._strategy.callbacks
+        self._turns.close()
 
     def _start(self, alerts: Clock) -> None:
         self._turns.begin(self._desk, alerts)

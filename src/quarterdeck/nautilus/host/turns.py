@@ -134,6 +134,14 @@ class Turns:
             self._run_facts(self._desk, 0)
             self._on_progress(self._end_ns)
 
+    def close(self) -> None:
+        """Let go of everybody; nothing happens any more."""
+        self.failure = FirstFailure()
+        self._desk = None
+        self._alerts = None
+        self._queue.clear()
+        self._postponed.clear()
+
     def _on_alert(self, event: TimeEvent) -> None:
         self._armed.discard(event.ts_event)
         if self.failure.error is None and self._desk is not None:
