@@ -1,10 +1,12 @@
 """What a hosted desk with a thousand orders costs a run, against a strategy that does nothing.
 
-Run `python benchmarks/run.py backtest`. Five million rows of one instrument, made from a seed and as
-dense as the recorded spot book of 2024-08-08: an update of 36 changes each tenth of a second, in a
-book of a thousand levels a side that is never crossed, and trades at its best prices. Of the orders 70 % are MARKET, 20 % are a TWAP of five slices, and 10 %
-are a LIMIT two ticks outside the market that lives for ten minutes; they are spread evenly. The
-equity curve has a point a minute.
+Run `python benchmarks/run.py backtest`. Five and twenty million rows of one instrument, made from a
+seed and as dense as the recorded spot book of 2024-08-08: an update of 36 changes each tenth of a
+second, in a book of a thousand levels a side that is never crossed, and trades at its best prices.
+What the orders cost does not grow with the rows, so the ratio does: the first is a sixth of a day,
+the second two thirds of one. Of the orders 70 % are MARKET, 20 % are a TWAP of five slices, and
+10 % are a LIMIT two ticks outside the market that lives for ten minutes; they are spread evenly.
+The equity curve has a point a minute.
 
 Both read the same catalog with the same simulated venue, each in a process of its own, in turns.
 The time is that of the played market; conversion before it and result files after it are left out.
@@ -37,10 +39,9 @@ from quarterdeck.nautilus.catalog.raw import Kind, RawDay
 from quarterdeck.nautilus.host.node import run_config
 from quarterdeck.nautilus.host.plan import HostedDesk, HostOutcome, HostPlan, HostPorts
 
-BOOK_ROWS = 4_860_000
-TRADE_ROWS = 140_000
-ROWS = BOOK_ROWS + TRADE_ROWS
 UPDATE_ROWS = 36
+UPDATES = (135_000, 540_000)
+UPDATES_PER_TRADE = 0.965
 SLICE_UPDATES = 15_000
 OPENING_LEVELS = 1_000
 PARENTS = 1_000
@@ -58,10 +59,10 @@ TEXT = pa.dictionary(pa.int32(), pa.string())
 type Ints = NDArray[np.int64]
 
 
-def middles() -> Ints:
+def middles(updates: int) -> Ints:
     """Return the middle of the market in ticks at each update; it moves by one tick at most."""
     random = np.random.default_rng(20240301)
-    return MID_TICKS + np.cumsum(random.integers(-1, 2, BOOK_ROWS // UPDATE_ROWS))
+    return MID_TICKS + np.cumsum(random.integers(-1, 2, updates))
 
 
 def write_day(data: Path, mids: Ints) -> None:
@@ -118,18 +119,23 @@ def book_rows(
     }
 
 
+def trades_of(mids: Ints) -> int:
+    return round(len(mids) / UPDATES_PER_TRADE)
+
+
 def trade_slices(mids: Ints) -> Iterator[dict[str, Any]]:
     random = np.random.default_rng(2)
-    updates = np.sort(random.integers(0, len(mids), TRADE_ROWS))
-    buys = random.random(TRADE_ROWS) < 0.5
+    trades = trades_of(mids)
+    updates = np.sort(random.integers(0, len(mids), trades))
+    buys = random.random(trades) < 0.5
     at_us = DAY_US + (updates + 1) * STEP_US + 1_000
     yield {
         "timestamp": at_us - 5_000,
         "local_timestamp": at_us,
-        "id": np.arange(TRADE_ROWS).astype(str),
+        "id": np.arange(trades).astype(str),
         "side": np.where(buys, "buy", "sell"),
         "price": (mids[updates] + np.where(buys, 1, -1)) / 10,
-        "amount": random.integers(1, 50_000, TRADE_ROWS) / 100_000,
+        "amount": random.integers(1, 50_000, trades) / 100_000,
     }
 
 
@@ -164,7 +170,8 @@ def orders(mids: Ints) -> list[dict[str, Any]]:
     return lines
 
 
-def config(lines: list[dict[str, Any]]) -> dict[str, Any]:
+def config(lines: list[dict[str, Any]], mids: Ints) -> dict[str, Any]:
+    ends = datetime.fromtimestamp((DAY_US + (len(mids) + 600) * STEP_US) // 1_000_000, UTC)
     instrument = {
         "id": SPOT,
         "symbol": "BTCUSDT",
@@ -197,7 +204,7 @@ def config(lines: list[dict[str, Any]]) -> dict[str, Any]:
         "catalog_folder": "catalog",
         "results_folder": "results",
         "start": f"{DAY}T00:00:00Z",
-        "end": f"{DAY}T03:44:00Z",
+        "end": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
         "mode": "fast",
         "view_levels": 20,
         "chunk_size": 10_000,
@@ -287,11 +294,16 @@ def measure(folder: Path, who: str) -> None:
 
 
 def main() -> None:
-    print_conditions(f"{ROWS:,} recorded rows played to a desk with {PARENTS:,} orders")
+    print_conditions(f"recorded rows played to a desk with {PARENTS:,} orders")
+    for updates in UPDATES:
+        compare(updates)
+
+
+def compare(updates: int) -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder, mids = Path(name), middles()
+        folder, mids = Path(name), middles(updates)
         write_day(folder / "data", mids)
-        (folder / CONFIG).write_text(json.dumps(config(orders(mids))))
+        (folder / CONFIG).write_text(json.dumps(config(orders(mids), mids)))
         taken: dict[str, list[dict[str, Any]]] = {"nobody": [], "desk": []}
         for turn in range(RUNS + 1):
             for who, results in taken.items():
@@ -299,10 +311,10 @@ def main() -> None:
                 said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
                 if turn:  # The first turn converts and warms the disk's cache.
                     results.append(json.loads(said.splitlines()[-1]))
-    report(taken)
+        report(taken, updates * UPDATE_ROWS + trades_of(mids))
 
 
-def report(taken: dict[str, list[dict[str, Any]]]) -> None:
+def report(taken: dict[str, list[dict[str, Any]]], played_rows: int) -> None:
     def median(who: str, what: str) -> float:
         return statistics.median(result[what] for result in taken[who])
 
@@ -313,7 +325,7 @@ def report(taken: dict[str, list[dict[str, Any]]]) -> None:
     rows = [
         [
             f"{who}: rows/s",
-            f"{ROWS / median(who, 'seconds'):,.0f}",
+            f"{played_rows / median(who, 'seconds'):,.0f}",
             (
                 f"{median(who, 'seconds'):.2f} s, {median(who, 'cpu_s'):.2f} s of CPU, "
                 f"{median(who, 'maxrss_mb'):.0f} MB"
@@ -326,7 +338,7 @@ def report(taken: dict[str, list[dict[str, Any]]]) -> None:
         ["the same by CPU time", f"{used:.2f}", ""],
         ["desk: maxrss", f"{maxrss_mb:.0f} MB", f"<= {MAXRSS_MB_MAX}: {'yes' if small else 'NO'}"],
     ]
-    print_table(rows, f"median of {RUNS}", "measured", "")
+    print_table(rows, f"{played_rows:,} rows, median of {RUNS}", "measured", "")
     desk = taken["desk"][0]
     CONSOLE.print(f"{desk['entries']:,} journal entries; orders {desk['orders']}")
     if not (fast and small):

@@ -109,7 +109,7 @@ def _put(state: DeskState, parent: ParentOrder) -> None:
     before = state.parents.get(parent.id)
     instrument = state.instruments.get(parent.terms.instrument)
     state.parents[parent.id] = parent
-    if instrument is None:
+    if instrument is None or (before is not None and _holds_as(before, parent)):
         return
     held = held_by(before, instrument) if before is not None else ()
     holds = held_by(parent, instrument)
@@ -119,6 +119,17 @@ def _put(state: DeskState, parent: ParentOrder) -> None:
         key = AssetKey(account, asset)
         state.reserved[key] = sub(state.reserved.get(key, ZERO), quantity)
     _reserve(state, holds)
+
+
+def _holds_as(before: ParentOrder, after: ParentOrder) -> bool:
+    """Tell at a glance that two versions hold the same: nothing that it hangs on was replaced."""
+    return (
+        before.open_children is after.open_children
+        and before.filled is after.filled
+        and before.status is after.status
+        and before.terms is after.terms
+        and before.reserved_px is after.reserved_px
+    )
 
 
 def derive_reservations(state: DeskState) -> None:

@@ -7,6 +7,7 @@ lost its memory finds the same names again and never invents a second one for th
 import base64
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final, NewType
 
 OperationId = NewType("OperationId", str)
@@ -29,6 +30,7 @@ def is_operation_id(text: str) -> bool:
     return _OPERATION_ID.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=8_192)
 def client_order_id(operation_id: str, child_no: int) -> ClientOrderId:
     """Return the venue name of a parent's child: prefix + base32(blake2b-96(parent, number)).
 
