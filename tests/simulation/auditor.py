@@ -57,6 +57,7 @@ class Auditor:
         self.declared_dead: dict[str, str] = {}
         """Children that the desk once held for dead, and as what."""
         self.reopened: set[str] = set()
+        self._revived: set[str] = set()
         self._world = world
         self._plan = plan
         self._disk = disk
@@ -281,6 +282,8 @@ class Auditor:
                 self._active_ns = self._world.now_ns
             case ev.ChildAcknowledged(client_order_id=name):
                 self.require(bool(self._orders(name)), f"{name} is not at the venue")
+                if name in self.declared_dead:
+                    self._revived.add(self._disk.children[name].operation_id)
             case ev.ChildFilled(client_order_id=name, trade=trade):
                 self.require(trade.client_order_id == name, f"{trade} booked to {name}")
                 self._check_trade(event)
@@ -336,6 +339,11 @@ class Auditor:
     def _orders(self, name: str) -> list[Order]:
         return self._venue_of(name).orders_named(name)
 
+    def _not_leaving(self, parent: ParentOrder) -> Decimal:
+        """Return what is out without a wish to end it."""
+        open_ = (self._disk.children[client_order_id(parent.id, n)] for n in parent.open_children)
+        return sum((c.leaves for c in open_ if c.cancel_requested_ns is None), Decimal(0))
+
     def _check_parent(self, parent: ParentOrder) -> None:
         terms, out = parent.terms, parent.exposed
         self.require(
@@ -347,9 +355,11 @@ class Auditor:
             f"I6: {parent.id} is {parent.filled} filled and {out} out, by the events "
             f"{book.filled} and {book.out} of {book.terms.quantity}",
         )
-        # More only by what venues filled while an amend was on its way, or a dead child's life.
-        may = book.most if parent.id not in self.reopened else parent.filled + out
-        self.require(parent.filled + out <= may, f"I6: {parent.id} is out with {out}, of {may}")
+        # More only by what venues filled while an amend was on its way, or a dead child's life;
+        # then what is too much is called back, as far as nothing of it was filled already.
+        kept = out if parent.id not in self._revived | self.reopened else self._not_leaving(parent)
+        may = max(book.most, parent.filled if kept is not out else book.most)
+        self.require(parent.filled + kept <= may, f"I6: {parent.id} is out with {out}, of {may}")
         if not parent.status.is_live:
             self.require(not parent.open_children, f"I6: {parent.id} ended with open children")
             self.require(
