@@ -59,7 +59,7 @@ def amend_leaves_the_excess_out() -> Variant:
 
     @contextmanager
     def broken() -> Iterator[None]:
-        with patch.object(steer, "_cancel_what_no_longer_fits", _nothing), _nobody_calls_back():
+        with patch.object(steer, "_cancel_at_old_terms", _nothing), _nobody_calls_back():
             yield
 
     return Variant(name="amend_leaves_the_excess_out", broken=broken)

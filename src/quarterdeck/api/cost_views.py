@@ -11,7 +11,7 @@ from msgspec import Struct
 from quarterdeck.api.amounts import Amount, amount, amount_or_none
 from quarterdeck.core.algos.contract import Grid
 from quarterdeck.core.algos.registry import KINDS
-from quarterdeck.core.desk.grid import grid_of
+from quarterdeck.core.desk.grid import grid_of, lowest_px
 from quarterdeck.core.desk.state import DeskState
 from quarterdeck.core.model.facts import Trade
 from quarterdeck.core.model.instrument import Instrument
@@ -92,10 +92,9 @@ def followed(
     until_ns = parent.finished_ns if parent.finished_ns is not None else now_ns
     if terms.params is None or terms.instrument not in state.instruments or until_ns <= from_ns:
         return None
-    prices = [px for px in (parent.arrival_px, parent.reserved_px) if px is not None]
     return Followed(
         parent=parent,
-        grid=grid_of(state, terms, min(prices, default=None)),
+        grid=grid_of(state, terms, lowest_px(parent.arrival_px, parent.reserved_px)),
         fills=tuple(fills),
         from_ns=from_ns,
         until_ns=until_ns,

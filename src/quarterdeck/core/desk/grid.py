@@ -24,6 +24,11 @@ def grid_of(state: DeskState, terms: OrderTerms, px: Decimal | None) -> Grid:
     return Grid(lot_qty=lot_qty, min_qty=min(least_at(instrument, px) for instrument in listed))
 
 
+def lowest_px(*prices: Decimal | None) -> Decimal | None:
+    """Return the lowest of the prices that are known: there the least notional is hardest met."""
+    return min((px for px in prices if px is not None and px > 0), default=None)
+
+
 def least_at(instrument: Instrument, px: Decimal | None) -> Decimal:
     """Return the least quantity of one child at a market, in its lots."""
     worth = None

@@ -4,14 +4,13 @@ Stateless: it looks at the parent and its children and at nothing remembered, so
 fill or a restart needs no case of its own.
 """
 
-from decimal import Decimal
 from typing import Final
 
 from quarterdeck.core.algos.contract import Situation
 from quarterdeck.core.algos.registry import KINDS
 from quarterdeck.core.desk.draft import Draft
 from quarterdeck.core.desk.ending import End, end_of
-from quarterdeck.core.desk.grid import grid_of
+from quarterdeck.core.desk.grid import grid_of, lowest_px
 from quarterdeck.core.desk.release import release
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model.algorithm import Algorithm
@@ -115,7 +114,8 @@ def _work(draft: Draft, operation_id: str) -> End | None:
     """Ask the algorithm what to do and do it; return how the parent ends, when it is over."""
     parent = draft.state.parents[operation_id]
     kind = KINDS[parent.terms.algorithm]
-    grid = grid_of(draft.state, parent.terms, _judged_px(parent))
+    px = lowest_px(parent.arrival_px, parent.reserved_px)
+    grid = grid_of(draft.state, parent.terms, px)
     step = kind.step(Situation(parent=parent, grid=grid, now_ns=draft.now_ns))
     if step.release > 0:
         rests = kind.rests and may_rest(parent.terms)
@@ -128,12 +128,6 @@ def _work(draft: Draft, operation_id: str) -> End | None:
     if step.over and not parent.open_children:
         return end_of(draft, parent, grid)
     return None
-
-
-def _judged_px(parent: ParentOrder) -> Decimal | None:
-    """Return the lowest price at which a venue may judge the least notional of a child."""
-    prices = [px for px in (parent.arrival_px, parent.reserved_px) if px is not None]
-    return min(prices, default=None)
 
 
 def may_rest(terms: OrderTerms) -> bool:

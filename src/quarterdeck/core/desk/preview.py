@@ -12,7 +12,7 @@ from msgspec import Struct
 from quarterdeck.core.algos.contract import Grid, PlannedSlice
 from quarterdeck.core.algos.registry import KINDS
 from quarterdeck.core.desk.draft import Draft
-from quarterdeck.core.desk.grid import grid_of
+from quarterdeck.core.desk.grid import grid_of, lowest_px
 from quarterdeck.core.desk.state import DeskState
 from quarterdeck.core.desk.submit import submit
 from quarterdeck.core.desk.survey import Survey, survey
@@ -81,7 +81,7 @@ def preview(
         worst_px=accepted.reserved_px,
         children=children,
         held=None if why is None else Refused(code=why.reason, text=why.detail or ""),
-        grid=grid_of(state, terms, accepted.arrival_px),
+        grid=grid_of(state, terms, lowest_px(accepted.arrival_px, accepted.reserved_px)),
         alternatives=() if seen is None else seen.alternatives,
         legs=() if seen is None else seen.legs,
         cost_bps=None if seen is None else seen.cost_bps,

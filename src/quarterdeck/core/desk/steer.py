@@ -15,7 +15,7 @@ from quarterdeck.core.desk.refusals import finished, no_such_order
 from quarterdeck.core.desk.submit import feasible
 from quarterdeck.core.model import commands as cmd
 from quarterdeck.core.model import events as ev
-from quarterdeck.core.model.decimals import ZERO, canonical, is_multiple, sub
+from quarterdeck.core.model.decimals import canonical, is_multiple
 from quarterdeck.core.model.order import ParentOrder
 from quarterdeck.core.model.reasons import Reason, Refused
 from quarterdeck.core.model.status import ParentStatus
@@ -94,8 +94,8 @@ def _amend(draft: Draft, parent: ParentOrder, command: cmd.AmendOrder) -> Refuse
             operation_id=parent.id, terms=terms, reserved_px=reserved_px, by=command.by
         )
     )
-    _cancel_what_no_longer_fits(draft, parent.terms, terms)
-    plan(draft, parent.id)
+    _cancel_at_old_terms(draft, parent.terms, terms)
+    plan(draft, parent.id)  # It calls back what is too much for a smaller quantity.
     return None
 
 
@@ -125,17 +125,9 @@ def _on_lot(draft: Draft, terms: OrderTerms) -> Refused | None:
     return Refused(code=Reason.QUANTITY_OFF_LOT, field="quantity", text=text + canonical(lot_qty))
 
 
-def _cancel_what_no_longer_fits(draft: Draft, before: OrderTerms, after: OrderTerms) -> None:
-    """Cancel children at old terms; for a smaller quantity the youngest, until the rest fits."""
-    parent = draft.state.parents[after.operation_id]
-    children = children_of(draft, parent)
-    if after != replace(before, quantity=after.quantity):
-        for child in children:
-            cancel_child(draft, child)
+def _cancel_at_old_terms(draft: Draft, before: OrderTerms, after: OrderTerms) -> None:
+    """Cancel every child when more than the quantity changed."""
+    if after == replace(before, quantity=after.quantity):
         return
-    excess = sub(ZERO, parent.available)
-    for child in sorted(children, key=lambda child: -child.child_no):
-        if excess <= 0:
-            return
+    for child in children_of(draft, draft.state.parents[after.operation_id]):
         cancel_child(draft, child)
-        excess = sub(excess, child.leaves)

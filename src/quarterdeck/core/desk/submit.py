@@ -7,7 +7,7 @@ safe whatever the market did in between. Everything that can fail comes before `
 from quarterdeck.core.algos.registry import KINDS
 from quarterdeck.core.desk.draft import Draft
 from quarterdeck.core.desk.examine import examine
-from quarterdeck.core.desk.grid import grid_of
+from quarterdeck.core.desk.grid import grid_of, lowest_px
 from quarterdeck.core.desk.plan import plan
 from quarterdeck.core.model import events as ev
 from quarterdeck.core.model.commands import SubmitOrder
@@ -56,8 +56,8 @@ def submit(draft: Draft, command: SubmitOrder) -> Refused | None:
 
 def feasible(draft: Draft, check: OrderCheck) -> Refused | None:
     """Return why an algorithm could not carry an order out as it is; risk has its own say later."""
-    prices = [px for px in (check.reference_px, check.working_px) if px is not None and px > 0]
-    grid = grid_of(draft.state, check.terms, min(prices, default=None))
+    px = lowest_px(check.reference_px, check.working_px)
+    grid = grid_of(draft.state, check.terms, px)
     return KINDS[check.terms.algorithm].check(check.terms, grid)
 
 
